@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Shell helpers of tests/vm, to be sourced. Everything cached lives under $RDSZ_CACHE.
+
+RDSZ_CACHE=${RDSZ_CACHE:-/var/cache/rds_zc}
+RDSZ_VM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+RDSZ_TOP=$(cd "$RDSZ_VM/../.." && pwd)
+export RDSZ_CACHE RDSZ_VM RDSZ_TOP
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { say "$@"; exit 1; }
+
+# hold FILE: wait until no other process holds FILE, keep it until this process ends (bounded: 30 min).
+hold()
+{
+	local fd
+
+	mkdir -p "$(dirname "$1")"
+	exec {fd}>"$1"
+	flock -n "$fd" || { say "waiting for $1"; flock -w 1800 "$fd"; } || die "$1 is held for 30 minutes"
+}
+
+# kernel_flavour NAME: amd64, cloud-amd64, rt-amd64 or debug
+kernel_flavour()
+{
+	case $1 in
+	*-cloud) echo cloud-amd64 ;;
+	*-rt) echo rt-amd64 ;;
+	*-debug) echo debug ;;
+	*) echo amd64 ;;
+	esac
+}
+
+# kernel_line NAME FIELD: one field of the line for NAME in the table "kernels" (2 release, 3 version, 4 suites)
+kernel_line()
+{
+	local base=${1%-cloud}
+
+	base=${base%-rt}
+	base=${base%-debug}
+	awk -v name="$base" -v field="$2" '
+		$1 == name {
+			found = 1
+			out = $field
+			if (field == 4)
+				for (i = 5; i <= NF; i++)
+					out = out " " $i
+			print out
+		}
+		END { exit !found }' "$RDSZ_VM/kernels" || die "no kernel $1 (tests/vm/kernels lists them)"
+}
+
+# suite_sources SUITE...: apt sources for Debian suites, on stdout
+suite_sources()
+{
+	local suite uri
+
+	for suite in "$@"; do
+		uri=http://deb.debian.org/debian
+		[[ $suite == *-security ]] && uri=http://deb.debian.org/debian-security
+		printf 'deb [signed-by=%s] %s %s main\n' \
+			/usr/share/keyrings/debian-archive-keyring.gpg "$uri" "$suite"
+	done
+}
