@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Reader of "name value" lines. Called from the main thread of a test only. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "counters.h"
+
+int counters_read(const struct netns *ns, struct counters *counters)
+{
+	struct counter *counter;
+	FILE *file;
+
+	counters->count = 0;
+	if (netns_enter(ns))
+		return -1;
+	file = fopen("/proc/thread-self/net/rds_zc/stats", "r");
+	netns_home();
+	if (!file)
+		return -1;
+	while (counters->count < COUNTERS_MAX) {
+		counter = &counters->list[counters->count];
+		if (fscanf(file, "%63s %" SCNu64, counter->name, &counter->value) != 2)
+			break;
+		counters->count++;
+	}
+	fclose(file);
+	return counters->count ? 0 : -1;
+}
+
+bool counters_find(const struct counters *counters, const char *name, uint64_t *value)
+{
+	size_t i;
+
+	for (i = 0; i < counters->count; i++) {
+		if (strcmp(counters->list[i].name, name))
+			continue;
+		*value = counters->list[i].value;
+		return true;
+	}
+	return false;
+}
+
+static uint64_t find_or_fail(const struct counters *counters, const char *name)
+{
+	uint64_t value = 0;
+
+	if (!counters_find(counters, name, &value))
+		fail_msg("no counter named %s among %zu", name, counters->count);
+	return value;
+}
+
+uint64_t counter_now(const struct netns *ns, const char *name)
+{
+	struct counters now;
+
+	if (counters_read(ns, &now))
+		fail_msg("cannot read the counters");
+	return find_or_fail(&now, name);
+}
+
+uint64_t counter_moved(const struct netns *ns, const struct counters *since, const char *name)
+{
+	return counter_now(ns, name) - find_or_fail(since, name);
+}
+
+bool counter_wait(const struct netns *ns, const struct counters *since, const char *name,
+		  uint64_t by, struct deadline deadline)
+{
+	while (counter_moved(ns, since, name) < by) {
+		if (deadline_over(&deadline))
+			return false;
+		deadline_step();
+	}
+	return true;
+}

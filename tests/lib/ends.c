@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Checked messages. The buffers are static: main thread only. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ends.h"
+#include "pattern.h"
+
+static unsigned char out[PATTERN_MAX], in[PATTERN_MAX + 1];
+
+struct ends ends_open(void **state)
+{
+	struct ends ends = { .topology = *state };
+
+	ends.tx = topology_near(ends.topology, &ends.near);
+	ends.rx = topology_far(ends.topology, &ends.far);
+	return ends;
+}
+
+void send_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *to)
+{
+	pattern_fill(out, length, seed);
+	if (rds_send(fd, out, length, to, 0) != (ssize_t)length)
+		fail_msg("send of %zu bytes: %s", length, strerror(errno));
+}
+
+void receive_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *expected)
+{
+	union rds_addr from;
+	ssize_t got;
+	long wrong;
+
+	got = rds_recv(fd, in, sizeof(in), &from, 0);
+	if (got != (ssize_t)length)
+		fail_msg("message %u: %zd bytes, expected %zu: %s", seed, got, length,
+			 got < 0 ? strerror(errno) : "");
+	wrong = pattern_check(in, length, seed);
+	if (wrong >= 0)
+		fail_msg("message %u of %zu bytes is wrong at %ld", seed, length, wrong);
+	assert_true(rds_addr_equal(&from, expected));
+}
+
+union rds_addr nobody_home(const struct topology *topology)
+{
+	return rds_addr(topology->variant->v6 ? "fd77:1::99" : "10.77.1.99", 9);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The two sockets most tests need, and checked messages between them. */
+#ifndef TESTS_ENDS_H
+#define TESTS_ENDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "topology.h"
+
+struct ends {
+	struct topology *topology;
+	union rds_addr near, far;
+	int tx, rx;	/* bound to near and far; teardown closes them */
+};
+
+struct ends ends_open(void **state);
+
+/* Sends a pattern from a buffer of its own; a refusal fails the test. */
+void send_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *to);
+
+/* Receives one message and fails the test unless length, contents and sender are right. */
+void receive_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *expected);
+
+/* An address on the first wire that nobody answers for, port 9. */
+union rds_addr nobody_home(const struct topology *topology);
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/* rtnetlink requests, built and answered through libmnl. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+
+#include "cred.h"
+#include "link.h"
+#include "netns.h"
+
+struct request {
+	union {
+		char buffer[2048];
+		struct nlmsghdr align;
+	};
+	struct nlmsghdr *header;
+};
+
+static void request_start(struct request *request, uint16_t type, uint16_t flags)
+{
+	memset(request, 0, sizeof(*request));
+	request->header = mnl_nlmsg_put_header(request->buffer);
+	request->header->nlmsg_type = type;
+	request->header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	request->header->nlmsg_seq = (uint32_t)time(NULL);
+}
+
+static int talk(struct mnl_socket *socket, struct request *request)
+{
+	char answer[8192];
+	unsigned int port = mnl_socket_get_portid(socket);
+	ssize_t length;
+
+	if (mnl_socket_sendto(socket, request->header, request->header->nlmsg_len) < 0)
+		return -1;
+	length = mnl_socket_recvfrom(socket, answer, sizeof(answer));
+	if (length < 0)
+		return -1;
+	return mnl_cb_run(answer, (size_t)length, request->header->nlmsg_seq, port, NULL, NULL) < 0
+		? -1 : 0;
+}
+
+/* Sends a request inside a namespace and returns the kernel's verdict. */
+static int request_run(const struct netns *ns, struct request *request)
+{
+	bool raised = cred_raise();
+	struct mnl_socket *socket;
+	int rc = -1;
+	int error;
+
+	if (!netns_enter(ns)) {
+		socket = mnl_socket_open(NETLINK_ROUTE);
+		if (socket && !mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID))
+			rc = talk(socket, request);
+		error = errno;
+		if (socket)
+			mnl_socket_close(socket);
+		netns_home();
+		errno = error;
+	}
+	cred_lower(raised);
+	return rc;
+}
+
+int link_index(const struct netns *ns, const char *name)
+{
+	return (int)netns_in(ns, if_nametoindex(name));
+}
+
+int link_veth(const struct netns *a, const char *name_a, const struct netns *b, const char *name_b)
+{
+	struct nlattr *info, *data, *peer;
+	struct request request;
+
+	request_start(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_nlmsg_put_extra_header(request.header, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request.header, IFLA_IFNAME, name_a);
+	info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
+	mnl_attr_put_strz(request.header, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(request.header, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(request.header, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(request.header, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request.header, IFLA_IFNAME, name_b);
+	mnl_attr_put_u32(request.header, IFLA_NET_NS_FD, (uint32_t)b->fd);
+	mnl_attr_nest_end(request.header, peer);
+	mnl_attr_nest_end(request.header, data);
+	mnl_attr_nest_end(request.header, info);
+	return request_run(a, &request);
+}
+
+static struct ifinfomsg *start_link_change(struct request *request, const struct netns *ns,
+					   const char *name, uint16_t type)
+{
+	struct ifinfomsg *message;
+
+	request_start(request, type, 0);
+	message = mnl_nlmsg_put_extra_header(request->header, sizeof(*message));
+	message->ifi_index = link_index(ns, name);
+	return message;
+}
+
+int link_set_up(const struct netns *ns, const char *name, bool up)
+{
+	struct ifinfomsg *message;
+	struct request request;
+
+	message = start_link_change(&request, ns, name, RTM_NEWLINK);
+	message->ifi_change = IFF_UP;
+	message->ifi_flags = up ? IFF_UP : 0;
+	return request_run(ns, &request);
+}
+
+int link_set_mtu(const struct netns *ns, const char *name, unsigned int mtu)
+{
+	struct request request;
+
+	start_link_change(&request, ns, name, RTM_NEWLINK);
+	mnl_attr_put_u32(request.header, IFLA_MTU, mtu);
+	return request_run(ns, &request);
+}
+
+int link_delete(const struct netns *ns, const char *name)
+{
+	struct request request;
+
+	start_link_change(&request, ns, name, RTM_DELLINK);
+	return request_run(ns, &request);
+}
+
+/* Parses either family; returns the length in bytes, 0 when it is neither. */
+static size_t parse_address(const char *text, struct in6_addr *bytes, int *family)
+{
+	*family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(*family, text, bytes) != 1)
+		return 0;
+	return *family == AF_INET ? 4 : 16;
+}
+
+int link_add_address(const struct netns *ns, const char *name, const char *address,
+		     unsigned int prefix)
+{
+	struct ifaddrmsg *message;
+	struct request request;
+	struct in6_addr bytes;
+	size_t length;
+	int family;
+
+	length = parse_address(address, &bytes, &family);
+	if (!length) {
+		errno = EINVAL;
+		return -1;
+	}
+	request_start(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	message = mnl_nlmsg_put_extra_header(request.header, sizeof(*message));
+	message->ifa_family = (uint8_t)family;
+	message->ifa_prefixlen = (uint8_t)prefix;
+	message->ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0;
+	message->ifa_index = (uint32_t)link_index(ns, name);
+	mnl_attr_put(request.header, IFA_LOCAL, length, &bytes);
+	mnl_attr_put(request.header, IFA_ADDRESS, length, &bytes);
+	return request_run(ns, &request);
+}
+
+int link_blackhole(const struct netns *ns, const char *name, const char *neighbour, bool on)
+{
+	static const unsigned char nobody[6] = { 0x02, 0xde, 0xad, 0, 0, 1 };
+	struct request request;
+	struct in6_addr bytes;
+	struct ndmsg *message;
+	size_t length;
+	int family;
+
+	length = parse_address(neighbour, &bytes, &family);
+	if (!length) {
+		errno = EINVAL;
+		return -1;
+	}
+	request_start(&request, on ? RTM_NEWNEIGH : RTM_DELNEIGH,
+		      on ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+	message = mnl_nlmsg_put_extra_header(request.header, sizeof(*message));
+	message->ndm_family = (uint8_t)family;
+	message->ndm_ifindex = link_index(ns, name);
+	message->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(request.header, NDA_DST, length, &bytes);
+	if (on)
+		mnl_attr_put(request.header, NDA_LLADDR, sizeof(nobody), nobody);
+	return request_run(ns, &request);
+}
+
+int link_set_sg(const struct netns *ns, const char *name, bool on)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_SSG, .data = on };
+	struct ifreq request = { .ifr_data = (char *)&value };
+	bool raised = cred_raise();
+	int fd, rc;
+
+	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+	fd = netns_in(ns, socket(AF_INET, SOCK_DGRAM, 0));
+	rc = fd < 0 ? -1 : ioctl(fd, SIOCETHTOOL, &request);
+	if (fd >= 0)
+		close(fd);
+	cred_lower(raised);
+	return rc;
+}

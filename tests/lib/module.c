@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The module under test, loaded by the test program itself. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "module.h"
+
+int module_load(const char *parameters)
+{
+	const char *path = getenv("RDSZ_MODULE");
+	int fd, rc;
+
+	fd = open(path ? path : "/rds_zc.ko", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	rc = (int)syscall(SYS_finit_module, fd, parameters, 0);
+	close(fd);
+	return rc;
+}
+
+int module_unload(void)
+{
+	return (int)syscall(SYS_delete_module, "rds_zc", O_NONBLOCK);
+}
+
+bool module_loaded(void)
+{
+	return !access("/sys/module/rds_zc/initstate", F_OK);
+}
+
+int module_need(void)
+{
+	return module_loaded() ? 0 : module_load("");
+}
+
+long module_parameter(const char *name, long fallback)
+{
+	char path[128];
+	long value;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/rds_zc/parameters/%s", name);
+	file = fopen(path, "r");
+	if (!file)
+		return fallback;
+	if (fscanf(file, "%ld", &value) != 1)
+		value = fallback;
+	fclose(file);
+	return value;
+}
+
+int module_family(void)
+{
+	const char *text = getenv("RDSZ_FAMILY");
+
+	return text ? atoi(text) : (int)module_parameter("family", -1);
+}

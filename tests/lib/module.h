@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Loading and unloading rds_zc.ko. */
+#ifndef TESTS_MODULE_H
+#define TESTS_MODULE_H
+
+#include <stdbool.h>
+
+/* finit_module() of $RDSZ_MODULE (/rds_zc.ko); parameters as on an insmod line. */
+int module_load(const char *parameters);
+
+/* delete_module() without waiting: EBUSY while sockets are open. */
+int module_unload(void);
+
+bool module_loaded(void);
+
+/* Loads it unless it is there, for programs that test something else. */
+int module_need(void);
+
+/* The family number of the loaded module ($RDSZ_FAMILY wins), -1 when unknown. */
+int module_family(void);
+
+/* The first line of /sys/module/rds_zc/parameters/NAME as a number; fallback if absent. */
+long module_parameter(const char *name, long fallback);
+
+#endif

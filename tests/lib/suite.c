@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Builds and runs a CMocka group. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "module.h"
+#include "pattern.h"
+#include "suite.h"
+
+/* CMocka's TAP form prints a whole group at its end; a hanging test must end before the VM does. */
+#define TEST_LIMIT_S 100
+
+static int argument_count;
+static char **arguments;
+
+long suite_argument(const char *name, long fallback)
+{
+	size_t length = strlen(name);
+	int i;
+
+	for (i = 1; i < argument_count; i++)
+		if (!strncmp(arguments[i], name, length) && arguments[i][length] == '=')
+			return atol(arguments[i] + length + 1);
+	return fallback;
+}
+
+static struct CMUnitTest *next_test(struct suite *suite)
+{
+	if (suite->count == SUITE_MAX) {
+		fprintf(stderr, "%s: too many tests\n", suite->name);
+		exit(2);
+	}
+	return &suite->tests[suite->count++];
+}
+
+static int plain_setup(void **state)
+{
+	(void)state;
+	alarm(TEST_LIMIT_S * time_scale());
+	return 0;
+}
+
+static int plain_teardown(void **state)
+{
+	(void)state;
+	alarm(0);
+	return 0;
+}
+
+void suite_add_plain(struct suite *suite, const char *name, CMUnitTestFunction function)
+{
+	*next_test(suite) = (struct CMUnitTest){
+		.name = name,
+		.test_func = function,
+		.setup_func = plain_setup,
+		.teardown_func = plain_teardown,
+	};
+}
+
+static int variant_setup(void **state)
+{
+	plain_setup(state);
+	return topology_setup(state);
+}
+
+static int variant_teardown(void **state)
+{
+	int rc = topology_teardown(state);
+
+	plain_teardown(state);
+	return rc;
+}
+
+void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
+	       const struct variant *variants)
+{
+	const struct variant *variant;
+	char *full;
+
+	for (variant = variants; variant->name; variant++) {
+		if (asprintf(&full, "%s (%s)", name, variant->name) < 0)
+			exit(2);
+		*next_test(suite) = (struct CMUnitTest){
+			.name = full,
+			.test_func = function,
+			.setup_func = variant_setup,
+			.teardown_func = variant_teardown,
+			.initial_state = (void *)variant,
+		};
+	}
+}
+
+static int load_module(void **state)
+{
+	(void)state;
+	if (!module_need())
+		return 0;
+	perror("cannot load the module");
+	return -1;
+}
+
+/* Only async-signal-safe calls: the hanging test is anywhere. */
+static void too_late(int signal)
+{
+	static const char text[] = "not ok - a test hangs, given up\n";
+
+	(void)signal;
+	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(124);
+	_exit(124);
+}
+
+static int run(struct suite *suite, int argc, char **argv, CMFixtureFunction setup)
+{
+	int i;
+
+	argument_count = argc;
+	arguments = argv;
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--count")) {
+			printf("%zu\n", suite->count);
+			return 0;
+		}
+		if (!strncmp(argv[i], "--only=", 7))
+			cmocka_set_test_filter(argv[i] + 7);
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGALRM, too_late);
+	pattern_prepare();
+	return _cmocka_run_group_tests(suite->name, suite->tests, suite->count, setup, NULL);
+}
+
+int suite_run(struct suite *suite, int argc, char **argv)
+{
+	return run(suite, argc, argv, load_module);
+}
+
+int suite_run_unloaded(struct suite *suite, int argc, char **argv)
+{
+	return run(suite, argc, argv, NULL);
+}
