@@ -33,7 +33,7 @@ bool module_loaded(void)
 
 int module_need(void)
 {
-	return module_loaded() ? 0 : module_load("");
+	return module_loaded() || getenv("RDSZ_FAMILY") ? 0 : module_load("");
 }
 
 long module_parameter(const char *name, long fallback)

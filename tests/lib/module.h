@@ -13,7 +13,10 @@ int module_unload(void);
 
 bool module_loaded(void);
 
-/* Loads it unless it is there, for programs that test something else. */
+/*
+ * Loads it unless it is there, for programs that test something else. With $RDSZ_FAMILY set the
+ * programs run against whatever has that family, such as in-tree RDS.
+ */
 int module_need(void);
 
 /* The family number of the loaded module ($RDSZ_FAMILY wins), -1 when unknown. */
