@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+# Makefile - the door for people, dkms and CI; what is built is said in Kbuild. `make help` lists it.
+
+KERNELDIR ?= /lib/modules/$(shell uname -r)/build
+COMPAT_FORCE ?=
+MINUTES ?= 20
+DESTDIR ?=
+
+version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
+dkms_dir := $(DESTDIR)/usr/src/rds_zc-$(version)
+kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
+checkpatch = $(firstword $(wildcard $(KERNELDIR)/scripts/checkpatch.pl) \
+	$(shell command -v checkpatch.pl 2>/dev/null))
+checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/linux/*.h)
+
+.PHONY: all modules probes clean check sparse style install-headers dkms-install help \
+	test test-all test-debug matrix mutants soak demo
+
+all: modules
+
+modules: probes
+	$(kbuild) modules
+
+# What this kernel offers, compiled once per kernel and compiler: compat/gen/config.h.
+probes:
+	+@KERNELDIR='$(KERNELDIR)' CC='$(if $(filter command line environment,$(origin CC)),$(CC))' \
+		COMPAT_FORCE='$(COMPAT_FORCE)' MAKE='$(MAKE)' compat/probe
+
+# Works without any kernel headers: dkms calls it whenever it likes.
+clean:
+	rm -rf compat/gen Module.symvers modules.order .tmp_versions .module-common.o .modules.order.cmd
+	rm -f rds_zc.ko rds_zc.mod rds_zc.mod.c rds_zc.mod.o rds_zc.o .rds_zc.*.cmd .Module.symvers.cmd
+	rm -f .module-common.o.cmd .modules.order.cmd
+	rm -f src/*.o src/.*.o.cmd src/.*.o.d compat/*.o compat/.*.o.cmd compat/.*.o.d
+
+check: sparse style
+
+sparse: probes
+	$(kbuild) W=1 C=2 CF=-D__CHECK_ENDIAN__ modules
+
+style:
+	$(if $(checkpatch),,@echo 'no checkpatch.pl in $(KERNELDIR)/scripts nor on PATH' >&2; exit 1)
+	perl $(checkpatch) --no-tree --terse --show-types --max-line-length=100 \
+		--ignore FILE_PATH_CHANGES -f $(checked)
+
+install-headers:
+	install -D -m 644 include/uapi/linux/rds_zc.h $(DESTDIR)/usr/include/linux/rds_zc.h
+
+# Only what the build needs; then: dkms install rds_zc/$(version)
+dkms-install:
+	install -d $(dkms_dir)/src $(dkms_dir)/compat/probes $(dkms_dir)/include/uapi/linux
+	install -m 644 Kbuild Makefile dkms.conf $(dkms_dir)/
+	install -m 644 $(wildcard src/*.[ch]) $(dkms_dir)/src/
+	install -m 644 $(wildcard compat/*.[ch]) $(dkms_dir)/compat/
+	install -m 755 compat/probe $(dkms_dir)/compat/
+	install -m 644 $(wildcard compat/probes/*) $(dkms_dir)/compat/probes/
+	install -m 644 $(wildcard include/uapi/linux/*.h) $(dkms_dir)/include/uapi/linux/
+
+test:
+	tests/run
+
+test-all:
+	tests/run --all
+
+test-debug:
+	tests/run --debug
+
+matrix:
+	tests/vm/matrix
+
+mutants:
+	tests/mutants/run
+
+soak:
+	tests/soak/run $(MINUTES)
+
+demo:
+	tools/demo/run
+
+help:
+	@echo 'make [KERNELDIR=DIR] [CC=GCC] [COMPAT_FORCE=pin_account,tcp_errqueue]   rds_zc.ko'
+	@echo 'make probes            what the kernel offers: compat/gen/config.h, log beside it'
+	@echo 'make check             sparse and checkpatch'
+	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc.h'
+	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
+	@echo 'make test              unit and integration tests, oldest and newest kernel line'
+	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
+	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
+	@echo 'make mutants           planted faults must turn their tests red'
+	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
+	@echo 'make demo              two VMs, with and without zerocopy, for a person'
+	@echo 'make clean'
