@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A cookie means that the buffer is the sender's again: here the sender overwrites it at once, and
+ * whoever reads later must not see that.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "link.h"
+#include "pattern.h"
+#include "reap.h"
+#include "suite.h"
+#include "zc.h"
+
+#define BATCH 64
+
+static uint32_t list[4096];
+
+static void poison_returned(unsigned char *buffers, size_t length, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		pattern_poison(buffers + list[i] * length, length);
+}
+
+/*
+ * The reader has not read yet when all cookies are back and all buffers overwritten. Under the
+ * default RLIMIT_MEMLOCK not all can be outstanding at once, so they are reaped as they go.
+ */
+static void overwrite_before_read(struct ends *ends, size_t length)
+{
+	const struct netns *ns = &ends->topology->ns[0];
+	unsigned char *buffers = zc_buffer(BATCH * length);
+	struct counters before;
+	uint32_t i;
+
+	assert_non_null(buffers);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < BATCH; i++) {
+		pattern_fill(buffers + i * length, length, i);
+		zc_send(ends, buffers + i * length, length, i);
+		if (i % 4 == 3) {
+			zc_reap_exactly(ends->tx, list, 4);
+			poison_returned(buffers, length, 4);
+		}
+	}
+	/* All went by the user's pages, through TCP's zerocopy. */
+	assert_int_equal(counter_moved(ns, &before, "zc_sent"), BATCH);
+	assert_true(counter_moved(ns, &before, "zc_passes") >= BATCH / 16);
+	for (i = 0; i < BATCH; i++)
+		receive_pattern(ends->rx, length, i, &ends->near);
+	zc_buffer_free(buffers, BATCH * length);
+}
+
+static void veth__overwritten_before_anybody_reads(void **state)
+{
+	struct ends ends = zc_ends(state, 16 << 20);
+
+	overwrite_before_read(&ends, 65536);
+}
+
+/* Fits the default RLIMIT_MEMLOCK of 5.10: four of two pages' charge of four. */
+static void veth__overwritten_in_small_pieces(void **state)
+{
+	struct ends ends = zc_ends(state, 16 << 20);
+
+	overwrite_before_read(&ends, 8192);
+}
+
+/* Without scatter-gather TCP copies what it sends; the cookies come all the same. */
+static void veth__without_scatter_gather(void **state)
+{
+	struct ends ends = zc_ends(state, 16 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	size_t length = 65536;
+	unsigned char *buffers = zc_buffer(BATCH * length);
+	struct counters before;
+	uint32_t i;
+
+	assert_non_null(buffers);
+	assert_int_equal(link_set_sg(ns, "w0", false), 0);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < BATCH; i++) {
+		pattern_fill(buffers + i * length, length, i);
+		zc_send(&ends, buffers + i * length, length, i);
+	}
+	assert_int_equal(zc_reap_exactly(ends.tx, list, BATCH), BATCH);
+	poison_returned(buffers, length, BATCH);
+	assert_int_equal(counter_moved(ns, &before, "zc_completed_copied"), BATCH);
+	for (i = 0; i < BATCH; i++)
+		receive_pattern(ends.rx, length, i, &ends.near);
+	zc_buffer_free(buffers, BATCH * length);
+}
+
+static void loop__no_cookie_before_the_read_one_after(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(8192);
+	struct counters before;
+
+	assert_non_null(buffer);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	pattern_fill(buffer, 8192, 1);
+	zc_send(&ends, buffer, 8192, 1);
+	zc_expect_none(ends.tx, 300);
+	receive_pattern(ends.rx, 8192, 1, &ends.near);
+	assert_int_equal(zc_reap_exactly(ends.tx, list, 1), 0);	/* nobody copied it on the way */
+	assert_int_equal(list[0], 1);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "zc_sent"), 1);
+	zc_buffer_free(buffer, 8192);
+}
+
+static void loop__peek_keeps_the_cookie(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(8192);
+	static unsigned char seen[8192];
+
+	assert_non_null(buffer);
+	pattern_fill(buffer, 8192, 2);
+	zc_send(&ends, buffer, 8192, 1);
+	assert_int_equal(rds_recv(ends.rx, seen, 8192, NULL, MSG_PEEK), 8192);
+	assert_int_equal(pattern_check(seen, 8192, 2), -1);
+	zc_expect_none(ends.tx, 200);
+	receive_pattern(ends.rx, 8192, 2, &ends.near);
+	zc_reap_exactly(ends.tx, list, 1);
+	zc_buffer_free(buffer, 8192);
+}
+
+/* The sender is gone, its memory too; the message is not. */
+static void loop__message_of_a_closed_sender(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	long pinned = zc_pinned_pages();
+	unsigned char *buffer = zc_buffer(8192);
+
+	assert_non_null(buffer);
+	pattern_fill(buffer, 8192, 3);
+	zc_send(&ends, buffer, 8192, 1);
+	topology_close(ends.topology, ends.tx);
+	zc_buffer_free(buffer, 8192);
+	receive_pattern(ends.rx, 8192, 3, &ends.near);
+	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
+}
+
+/* A reader that goes away without reading gives the cookie back. */
+static void loop__closed_reader_gives_the_cookie_back(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(8192);
+
+	assert_non_null(buffer);
+	zc_send(&ends, buffer, 8192, 9);
+	zc_expect_none(ends.tx, 100);
+	topology_close(ends.topology, ends.rx);
+	zc_reap_exactly(ends.tx, list, 1);
+	assert_int_equal(list[0], 9);
+	zc_buffer_free(buffer, 8192);
+}
+
+/* ---- eight sockets, 64 messages deep, random sizes, each buffer overwritten at its cookie ---- */
+
+#define SOCKETS 8
+#define DEPTH 64
+
+struct lane {
+	struct ends ends;
+	unsigned char *buffers;		/* DEPTH slots of `slot` bytes */
+	uint32_t sent;			/* cookie n plays in slot n % DEPTH of those that are free */
+	uint32_t received;
+	uint32_t returned;
+	uint32_t slot_of[DEPTH];	/* which message is in a slot */
+	bool busy[DEPTH];
+};
+
+struct flood {
+	struct lane lanes[SOCKETS];
+	size_t slot;
+	uint32_t messages;
+	unsigned int random;
+};
+
+static size_t flood_length(const struct flood *flood, uint32_t message)
+{
+	return 1 + message * 2654435761u % flood->slot;
+}
+
+static uint32_t flood_seed(size_t lane, uint32_t message)
+{
+	return (uint32_t)(lane * 7919 + message);
+}
+
+static void flood_send(struct flood *flood, size_t index)
+{
+	struct lane *lane = &flood->lanes[index];
+	size_t length = flood_length(flood, lane->sent);
+	unsigned char *buffer;
+	uint32_t slot = 0;
+	ssize_t rc;
+
+	while (slot < DEPTH && lane->busy[slot])
+		slot++;
+	if (slot == DEPTH || lane->sent == flood->messages)
+		return;
+	buffer = lane->buffers + slot * flood->slot;
+	pattern_fill(buffer, length, flood_seed(index, lane->sent));
+	/* The cookie is the slot: that is what comes free. */
+	rc = rds_send_zc(lane->ends.tx, buffer, length, &lane->ends.far, slot, MSG_DONTWAIT);
+	if (rc < 0 && (errno == EAGAIN || errno == ENOBUFS))
+		return;
+	assert_int_equal(rc, length);
+	lane->busy[slot] = true;
+	lane->slot_of[slot] = lane->sent++;
+}
+
+static void flood_reap(struct flood *flood, size_t index)
+{
+	struct lane *lane = &flood->lanes[index];
+	struct reap reap = reap_errqueue(lane->ends.tx, list, DEPTH * sizeof(list[0]), 0);
+	size_t i;
+
+	for (i = 0; reap.bytes > 0 && i < reap.cookies; i++) {
+		assert_true(list[i] < DEPTH);
+		assert_true(lane->busy[list[i]]);
+		lane->busy[list[i]] = false;
+		pattern_poison(lane->buffers + list[i] * flood->slot, flood->slot);
+		lane->returned++;
+	}
+}
+
+static void flood_receive(struct flood *flood, size_t index)
+{
+	struct lane *lane = &flood->lanes[index];
+
+	if (rds_wait(lane->ends.rx, POLLIN, deadline_in(0)) != POLLIN ||
+	    rds_recv(lane->ends.rx, NULL, 0, NULL, MSG_PEEK | MSG_DONTWAIT) < 0)
+		return;
+	receive_pattern(lane->ends.rx, flood_length(flood, lane->received),
+			flood_seed(index, lane->received), &lane->ends.near);
+	lane->received++;
+}
+
+static bool flood_done(const struct flood *flood)
+{
+	size_t i;
+
+	for (i = 0; i < SOCKETS; i++)
+		if (flood->lanes[i].received < flood->messages ||
+		    flood->lanes[i].returned < flood->messages)
+			return false;
+	return true;
+}
+
+/* Sends run ahead of reads at random, so that queues are full now and empty then. */
+static void flood_run(struct flood *flood)
+{
+	struct deadline deadline = deadline_in(80000);
+	size_t i, index, bursts;
+
+	while (!flood_done(flood)) {
+		assert_false(deadline_over(&deadline));
+		index = (size_t)rand_r(&flood->random) % SOCKETS;
+		bursts = (size_t)rand_r(&flood->random) % DEPTH;
+		for (i = 0; i < bursts; i++)
+			flood_send(flood, index);
+		flood_reap(flood, index);
+		index = (size_t)rand_r(&flood->random) % SOCKETS;
+		bursts = (size_t)rand_r(&flood->random) % DEPTH;
+		for (i = 0; i < bursts; i++)
+			flood_receive(flood, index);
+		flood_reap(flood, index);
+	}
+}
+
+/* Arguments: size=BYTES of the largest message, messages=N per socket. */
+static void flood__eight_sockets_depth_64(void **state)
+{
+	static struct flood flood;
+	struct counters before;
+	struct lane *lane;
+	size_t i;
+
+	memset(&flood, 0, sizeof(flood));
+	flood.slot = (size_t)suite_argument("size", 65536);
+	flood.messages = (uint32_t)suite_argument("messages", 300);
+	flood.random = 11;
+	for (i = 0; i < SOCKETS; i++) {
+		lane = &flood.lanes[i];
+		lane->ends = zc_ends(state, (int)(DEPTH * flood.slot));
+		lane->buffers = zc_buffer(DEPTH * flood.slot);
+		assert_non_null(lane->buffers);
+	}
+	assert_int_equal(counters_read(&lane->ends.topology->ns[0], &before), 0);
+	flood_run(&flood);
+	assert_int_equal(counter_moved(&lane->ends.topology->ns[0], &before, "zc_completed"),
+			 SOCKETS * flood.messages);
+	for (i = 0; i < SOCKETS; i++) {
+		zc_reap_exactly(flood.lanes[i].ends.tx, list, 0);
+		zc_buffer_free(flood.lanes[i].buffers, DEPTH * flood.slot);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "overwrite" };
+
+	SUITE_ADD(&suite, veth__overwritten_before_anybody_reads, variants_wire);
+	SUITE_ADD(&suite, veth__overwritten_in_small_pieces, variants_wire_each);
+	SUITE_ADD(&suite, veth__without_scatter_gather, variants_one);
+	SUITE_ADD(&suite, loop__no_cookie_before_the_read_one_after, variants_loop);
+	SUITE_ADD(&suite, loop__no_cookie_before_the_read_one_after, variants_loop_each);
+	SUITE_ADD(&suite, loop__peek_keeps_the_cookie, variants_loop_each);
+	SUITE_ADD(&suite, loop__message_of_a_closed_sender, variants_loop_each);
+	SUITE_ADD(&suite, loop__closed_reader_gives_the_cookie_back, variants_loop_each);
+	SUITE_ADD(&suite, flood__eight_sockets_depth_64, variants_wire);
+	SUITE_ADD(&suite, flood__eight_sockets_depth_64, variants_loop);
+	return suite_run(&suite, argc, argv);
+}
