@@ -33,7 +33,7 @@ size_t zc_reap_exactly(int fd, uint32_t *list, size_t want);
 /* No cookie comes for this long. */
 void zc_expect_none(int fd, unsigned int ms);
 
-/* Pages pinned in the whole machine by pin_user_pages(), from /proc/vmstat; it lags by a second. */
+/* Pages pinned in the whole machine by pin_user_pages(), from /proc/vmstat. */
 long zc_pinned_pages(void);
 int zc_wait_unpinned(long left, struct deadline deadline);
 

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Congestion: a receiver that does not read, and what its senders are told. */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "pattern.h"
+#include "suite.h"
+
+#define PIECE 16384
+
+static unsigned char data[65536];
+
+/*
+ * Sends until ENOBUFS says that the receiver is full; returns how many went out. The map has to
+ * travel, so EAGAIN (own queue) and a moment's patience are part of it.
+ */
+static uint32_t fill(struct ends *ends)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint32_t sent = 0;
+	ssize_t rc;
+
+	for (;;) {
+		pattern_fill(data, PIECE, sent);
+		rc = rds_send(ends->tx, data, PIECE, &ends->far, MSG_DONTWAIT);
+		if (rc == PIECE) {
+			sent++;
+			continue;
+		}
+		if (errno == ENOBUFS)
+			return sent;
+		assert_int_equal(errno, EAGAIN);
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+static void drain(struct ends *ends, uint32_t first, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = first; i < first + count; i++)
+		receive_pattern(ends->rx, PIECE, i, &ends->near);
+}
+
+/* Waits until a non-blocking send is taken again. */
+static void send_soon(struct ends *ends, uint32_t seed)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+
+	pattern_fill(data, PIECE, seed);
+	while (rds_send(ends->tx, data, PIECE, &ends->far, MSG_DONTWAIT) != PIECE) {
+		assert_true(errno == ENOBUFS || errno == EAGAIN);
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+/* Rows 78 and 82. */
+static void full__enobufs_then_clears(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
+	uint32_t sent;
+
+	assert_int_equal(counters_read(ns, &before), 0);
+	sent = fill(&ends);
+	/* Not before the receiver holds more than its buffer. */
+	assert_true(sent * PIECE > RDS_DEFAULT_SPACE);
+	assert_int_equal(counter_moved(ns, &before, "cong_send_error"), 1);
+	assert_true(rds_wait(ends.tx, POLLOUT, deadline_in(DEADLINE_USUAL_MS)) & POLLOUT);
+	assert_fails(rds_send(ends.tx, data, 0, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	/* Above half of the buffer the bit stays. */
+	drain(&ends, 0, 1);
+	assert_fails(rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	drain(&ends, 1, sent - 1);
+	send_soon(&ends, sent);
+	drain(&ends, sent, 1);
+}
+
+/* ENOBUFS means congestion: another port of the same receiver is not concerned. */
+static void full__other_ports_are_free(void **state)
+{
+	struct ends ends = ends_open(state);
+	union rds_addr other;
+	int rx = topology_far(ends.topology, &other);
+	uint32_t sent = fill(&ends);
+
+	send_pattern(ends.tx, 100, 5, &other);
+	receive_pattern(rx, 100, 5, &ends.near);
+	drain(&ends, 0, sent);
+}
+
+struct blocked {
+	pthread_t thread;
+	struct ends *ends;
+	ssize_t rc;
+	int error;
+	volatile bool done;
+};
+
+static void *send_blocking(void *argument)
+{
+	static unsigned char piece[PIECE];
+	struct blocked *blocked = argument;
+
+	pattern_fill(piece, PIECE, 60000);
+	blocked->rc = rds_send(blocked->ends->tx, piece, PIECE, &blocked->ends->far, 0);
+	blocked->error = errno;
+	blocked->done = true;
+	return NULL;
+}
+
+static void full__blocking_sender_sleeps_and_wakes(void **state)
+{
+	struct timespec pause = { .tv_nsec = 300000000 };
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct blocked blocked = { .ends = &ends };
+	struct counters before;
+	uint32_t sent = fill(&ends);
+
+	assert_int_equal(counters_read(ns, &before), 0);
+	assert_int_equal(pthread_create(&blocked.thread, NULL, send_blocking, &blocked), 0);
+	assert_true(counter_wait(ns, &before, "cong_send_blocked", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	nanosleep(&pause, NULL);
+	assert_false(blocked.done);
+	drain(&ends, 0, sent);
+	pthread_join(blocked.thread, NULL);
+	assert_int_equal(blocked.rc, PIECE);
+	receive_pattern(ends.rx, PIECE, 60000, &ends.near);
+}
+
+/* Section 14, row 16. */
+static void full__blocking_sender_has_a_timeout(void **state)
+{
+	struct timeval limit = { .tv_usec = 200000 };
+	struct ends ends = ends_open(state);
+	uint32_t sent = fill(&ends);
+	uint64_t start;
+
+	assert_int_equal(setsockopt(ends.tx, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
+	start = clock_ms();
+	assert_fails(rds_send(ends.tx, data, PIECE, &ends.far, 0), ETIMEDOUT);
+	assert_in_range(clock_ms() - start, 190, 5000 * time_scale());
+	drain(&ends, 0, sent);
+}
+
+/* Row 83. */
+static void close__of_a_full_receiver_clears_its_port(void **state)
+{
+	struct ends ends = ends_open(state);
+
+	fill(&ends);
+	topology_close(ends.topology, ends.rx);
+	send_soon(&ends, 1);
+	ends.rx = topology_socket(ends.topology, topology_far_ns(ends.topology, 0), &ends.far);
+	send_soon(&ends, 2);
+}
+
+/* One recvmsg with control room; returns the 64-bit mask of a notification, 0 if there is none. */
+static uint64_t notification(int fd, size_t room, ssize_t *rc)
+{
+	union {
+		char space[128];
+		struct cmsghdr align;
+	} control = { 0 };
+	union rds_addr from;
+	struct msghdr message = {
+		.msg_name = &from, .msg_namelen = sizeof(from),
+		.msg_control = room ? &control : NULL, .msg_controllen = room,
+	};
+	struct cmsghdr *cmsg;
+	uint64_t mask = 0;
+
+	*rc = recvmsg(fd, &message, MSG_DONTWAIT);
+	cmsg = *rc < 0 ? NULL : CMSG_FIRSTHDR(&message);
+	if (!cmsg)
+		return 0;
+	assert_int_equal(message.msg_namelen, 0);
+	assert_int_equal(cmsg->cmsg_level, SOL_RDS);
+	assert_int_equal(cmsg->cmsg_type, RDS_CMSG_CONG_UPDATE);
+	assert_int_equal(cmsg->cmsg_len, CMSG_LEN(8));
+	memcpy(&mask, CMSG_DATA(cmsg), sizeof(mask));
+	return mask;
+}
+
+/* Row 79. */
+static void monitor__tells_which_group_cleared(void **state)
+{
+	struct ends ends = ends_open(state);
+	uint32_t sent;
+	uint64_t mask;
+	ssize_t rc;
+
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	sent = fill(&ends);
+	drain(&ends, 0, sent);
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	mask = notification(ends.tx, 128, &rc);
+	assert_int_equal(rc, 0);
+	assert_true(mask & (1ull << rds_port(&ends.far) % 64));
+	assert_int_equal(notification(ends.tx, 128, &rc), 0);
+	assert_int_equal(rc, -1);
+	send_soon(&ends, sent);
+	drain(&ends, sent, 1);
+}
+
+/* Section 16: without room it waits, and nothing is lost. */
+static void monitor__without_control_room_it_stays(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
+	uint32_t sent;
+	ssize_t rc;
+
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	sent = fill(&ends);
+	drain(&ends, 0, sent);
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	assert_int_equal(counters_read(ns, &before), 0);
+	notification(ends.tx, 0, &rc);
+	assert_int_equal(rc, -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_true(counter_moved(ns, &before, "cong_notify_no_room") >= 1);
+	assert_true(notification(ends.tx, 128, &rc) != 0);
+	assert_int_equal(rc, 0);
+}
+
+/* Row 81, second half, and section 14, row 15: with and without monitor mode. */
+static void epoll_sender(struct ends *ends, bool monitor)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	uint32_t sent;
+
+	assert_int_equal(rds_set(ends->tx, SOL_RDS, RDS_CONG_MONITOR, monitor), 0);
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, ends->tx, &event), 0);
+	sent = fill(ends);
+	while (epoll_wait(epoll, &event, 1, 100) == 1)
+		;
+	drain(ends, 0, sent);
+	assert_int_equal(epoll_wait(epoll, &event, 1, DEADLINE_USUAL_MS * (int)time_scale()), 1);
+	send_soon(ends, sent);
+	drain(ends, sent, 1);
+	close(epoll);
+}
+
+static void epoll__sender_wakes_in_monitor_mode(void **state)
+{
+	struct ends ends = ends_open(state);
+
+	epoll_sender(&ends, true);
+}
+
+static void epoll__sender_wakes_without_monitor_mode(void **state)
+{
+	struct ends ends = ends_open(state);
+
+	epoll_sender(&ends, false);
+}
+
+/* Messages of no bytes take memory too: they must not grow a receiver without bound. */
+static void full__empty_messages_count(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = topology_far_ns(ends.topology, 0);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint32_t sent = 0, i;
+	struct counters before;
+
+	topology_sysctl(ends.topology, "rcv_mem_max", 1 << 20);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (;;) {
+		if (!rds_send(ends.tx, NULL, 0, &ends.far, MSG_DONTWAIT)) {
+			sent++;
+		} else {
+			assert_true(errno == ENOBUFS || errno == EAGAIN);
+			if (errno == ENOBUFS || counter_moved(ns, &before, "recv_paused"))
+				break;
+			deadline_step();
+		}
+		assert_false(deadline_over(&deadline));
+		if (sent > 1000000)
+			fail_msg("a million empty messages and no end");
+	}
+	for (i = 0; i < sent; i++)
+		assert_int_equal(rds_recv(ends.rx, data, 1, NULL, 0), 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "congestion" };
+
+	SUITE_ADD(&suite, full__enobufs_then_clears, variants_basic);
+	SUITE_ADD(&suite, full__other_ports_are_free, variants_any_each);
+	SUITE_ADD(&suite, full__blocking_sender_sleeps_and_wakes, variants_basic);
+	SUITE_ADD(&suite, full__blocking_sender_has_a_timeout, variants_any_each);
+	SUITE_ADD(&suite, close__of_a_full_receiver_clears_its_port, variants_basic);
+	SUITE_ADD(&suite, monitor__tells_which_group_cleared, variants_any_each);
+	SUITE_ADD(&suite, monitor__without_control_room_it_stays, variants_any_each);
+	SUITE_ADD(&suite, epoll__sender_wakes_in_monitor_mode, variants_any_each);
+	SUITE_ADD(&suite, epoll__sender_wakes_without_monitor_mode, variants_any_each);
+	SUITE_ADD(&suite, full__empty_messages_count, variants_one);
+	return suite_run(&suite, argc, argv);
+}
