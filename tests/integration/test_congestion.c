@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "ends.h"
 #include "pattern.h"
 #include "suite.h"
 
