@@ -9,21 +9,6 @@
 #include "module.h"
 #include "suite.h"
 
-/* A bind() worker or a dying namespace may still hold the module for a moment. */
-static int unload_within(unsigned int ms)
-{
-	struct deadline deadline = deadline_in(ms);
-	int rc;
-
-	do {
-		rc = module_unload();
-		if (!rc || errno != EAGAIN)
-			break;
-		deadline_step();
-	} while (!deadline_over(&deadline));
-	return rc;
-}
-
 static void assert_loads(const char *parameters)
 {
 	if (module_load(parameters))
@@ -33,7 +18,7 @@ static void assert_loads(const char *parameters)
 
 static void assert_unloads(void)
 {
-	if (unload_within(5000))
+	if (module_unload_within(5000))
 		fail_msg("unload: %s", strerror(errno));
 	assert_false(module_loaded());
 }
@@ -87,7 +72,7 @@ static void load__impossible_family_is_refused(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
 		if (!module_load(parameters[i])) {
-			unload_within(5000);
+			module_unload_within(5000);
 			fail_msg("%s was accepted", parameters[i]);
 		}
 		assert_false(module_loaded());

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "module.h"
 
 int module_load(const char *parameters)
@@ -24,6 +25,16 @@ int module_load(const char *parameters)
 int module_unload(void)
 {
 	return (int)syscall(SYS_delete_module, "rds_zc", O_NONBLOCK);
+}
+
+int module_unload_within(unsigned int ms)
+{
+	struct deadline deadline = deadline_in(ms);
+	int rc;
+
+	while ((rc = module_unload()) && !deadline_over(&deadline))
+		deadline_step();
+	return rc;
 }
 
 bool module_loaded(void)

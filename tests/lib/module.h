@@ -11,6 +11,9 @@ int module_load(const char *parameters);
 /* delete_module() without waiting: EBUSY while sockets are open. */
 int module_unload(void);
 
+/* The same, tried again until the deadline. */
+int module_unload_within(unsigned int ms);
+
 bool module_loaded(void);
 
 /*

@@ -102,6 +102,13 @@ static int load_module(void **state)
 	return -1;
 }
 
+/* A program before this one may have left it loaded. */
+static int unload_module(void **state)
+{
+	(void)state;
+	return module_loaded() ? module_unload_within(5000) : 0;
+}
+
 /* Only async-signal-safe calls: the hanging test is anywhere. */
 static void too_late(int signal)
 {
@@ -140,5 +147,5 @@ int suite_run(struct suite *suite, int argc, char **argv)
 
 int suite_run_unloaded(struct suite *suite, int argc, char **argv)
 {
-	return run(suite, argc, argv, NULL);
+	return run(suite, argc, argv, unload_module);
 }

@@ -47,7 +47,7 @@ void suite_add(struct suite *suite, const char *name, CMUnitTestFunction functio
 /*
  * Runs it. Arguments: --count prints how many tests there are and runs none; --only=PATTERN (with
  * * and ?) picks by name; NAME=NUMBER sets what suite_argument() answers. The module is loaded
- * first where a program did not ask to do that itself.
+ * first, or unloaded where a program wants to load it itself.
  */
 int suite_run(struct suite *suite, int argc, char **argv);
 int suite_run_unloaded(struct suite *suite, int argc, char **argv);

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Statistics: their layout, both ways to read them, and one test for each cause. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "pattern.h"
+#include "reap.h"
+#include "suite.h"
+#include "zc.h"
+
+/* The names that tools know, in the order in which they know them. */
+static const char *const known[] = {
+	"conn_reset", "recv_drop_bad_checksum", "recv_drop_old_seq", "recv_drop_no_sock",
+	"recv_drop_dead_sock", "recv_deliver_raced", "recv_delivered", "recv_queued",
+	"recv_immediate_retry", "recv_delayed_retry", "recv_ack_required", "recv_rdma_bytes",
+	"recv_ping", "send_queue_empty", "send_queue_full", "send_lock_contention",
+	"send_lock_queue_raced", "send_immediate_retry", "send_delayed_retry",
+	"send_drop_acked", "send_ack_required", "send_queued", "send_rdma", "send_rdma_bytes",
+	"send_pong", "page_remainder_hit", "page_remainder_miss", "copy_to_user",
+	"copy_from_user", "cong_update_queued", "cong_update_received", "cong_send_error",
+	"cong_send_blocked", "recv_bytes_added_to_sock", "recv_bytes_freed_fromsock",
+	"send_stuck_rm", "mprds_catchup_tx0_retries", "tcp_data_ready_calls",
+	"tcp_write_space_calls", "tcp_sndbuf_full", "tcp_connect_raced",
+	"tcp_listen_closed_stale",
+};
+
+#define KNOWN (sizeof(known) / sizeof(known[0]))
+
+struct record {
+	char name[32];
+	uint64_t value;
+};
+
+static struct record records[COUNTERS_MAX];
+static uint32_t list[4096];
+
+/* Row 89; returns how many records there are. */
+static size_t read_records(int fd)
+{
+	socklen_t length = 0, exact;
+
+	assert_fails(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, NULL, &length), ENOSPC);
+	assert_true(length > 0);
+	assert_int_equal(length % sizeof(struct record), 0);
+	exact = length;
+	length--;
+	assert_fails(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, records, &length), ENOSPC);
+	assert_int_equal(length, exact);
+	assert_int_equal(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, records, &length),
+			 sizeof(struct record));
+	assert_int_equal(length, exact);
+	length = sizeof(records);
+	assert_int_equal(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, records, &length),
+			 sizeof(struct record));
+	assert_int_equal(length, exact);
+	return exact / sizeof(struct record);
+}
+
+static void layout__records_are_those_that_tools_know(void **state)
+{
+	struct topology *topology = *state;
+	int fd = netns_in(&topology->ns[0], rds_socket());
+	size_t count, i, j;
+
+	count = read_records(fd);
+	assert_true(count >= KNOWN);
+	for (i = 0; i < count; i++) {
+		j = strnlen(records[i].name, sizeof(records[i].name));
+		assert_in_range(j, 1, sizeof(records[i].name) - 1);
+		for (; j < sizeof(records[i].name); j++)
+			assert_int_equal(records[i].name[j], 0);
+		if (i < KNOWN)
+			assert_string_equal(records[i].name, known[i]);
+	}
+	close(fd);
+}
+
+/* Row 95. */
+static void layout__bad_buffers(void **state)
+{
+	struct topology *topology = *state;
+	int fd = netns_in(&topology->ns[0], rds_socket());
+	size_t count = read_records(fd), size = count * sizeof(struct record);
+	char *readonly = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = (char *)zc_buffer(65536);
+	socklen_t length = 65536;
+
+	assert_fails(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, readonly, &length), EFAULT);
+	length = (socklen_t)-1;
+	assert_fails(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, memory, &length), EINVAL);
+	/* Unaligned, over page boundaries. */
+	length = (socklen_t)size;
+	assert_int_equal(getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, memory + 4091, &length),
+			 sizeof(struct record));
+	assert_string_equal(memory + 4091, known[0]);
+	assert_memory_equal(memory + 4091, records, size);
+	munmap(readonly, 65536);
+	zc_buffer_free((unsigned char *)memory, 65536);
+	close(fd);
+}
+
+static void proc__agrees_with_the_records(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct counters counters;
+	size_t count, i;
+
+	send_pattern(ends.tx, 5000, 1, &ends.far);
+	receive_pattern(ends.rx, 5000, 1, &ends.near);
+	count = read_records(ends.tx);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &counters), 0);
+	assert_int_equal(counters.count, count);
+	for (i = 0; i < count; i++) {
+		assert_string_equal(records[i].name, counters.list[i].name);
+		/* A calm namespace; only a late acknowledgement may come between. */
+		if (strncmp(records[i].name, "tcp_", 4) && strncmp(records[i].name, "send_", 5))
+			assert_int_equal(records[i].value, counters.list[i].value);
+	}
+}
+
+static void counters__are_per_namespace(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct netns stranger;
+	struct counters counters;
+	size_t i;
+
+	assert_int_equal(netns_create(&stranger), 0);
+	send_pattern(ends.tx, 5000, 1, &ends.far);
+	receive_pattern(ends.rx, 5000, 1, &ends.near);
+	assert_int_equal(counters_read(&stranger, &counters), 0);
+	for (i = 0; i < counters.count; i++)
+		assert_int_equal(counters.list[i].value, 0);
+	netns_destroy(&stranger);
+}
+
+static void moved_by(const struct netns *ns, const struct counters *before, const char *name,
+		     uint64_t by)
+{
+	uint64_t moved = counter_moved(ns, before, name);
+
+	if (moved != by)
+		fail_msg("%s moved by %llu, expected %llu", name, (unsigned long long)moved,
+			 (unsigned long long)by);
+}
+
+static void message__is_counted_at_both_ends(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *near = &ends.topology->ns[0];
+	const struct netns *far = topology_far_ns(ends.topology, 0);
+	struct counters at_near, at_far;
+	uint32_t i;
+
+	send_pattern(ends.tx, 1, 1, &ends.far);
+	receive_pattern(ends.rx, 1, 1, &ends.near);
+	assert_int_equal(counters_read(near, &at_near), 0);
+	assert_int_equal(counters_read(far, &at_far), 0);
+	for (i = 0; i < 10; i++) {
+		send_pattern(ends.tx, 1000, i, &ends.far);
+		receive_pattern(ends.rx, 1000, i, &ends.near);
+	}
+	moved_by(near, &at_near, "copy_from_user", 10000);
+	moved_by(near, &at_near, "send_queued", 10);
+	moved_by(far, &at_far, "copy_to_user", 10000);
+	moved_by(far, &at_far, "recv_queued", 10);
+	moved_by(far, &at_far, "recv_delivered", 10);
+	moved_by(far, &at_far, "recv_bytes_added_to_sock", 10000);
+	moved_by(far, &at_far, "recv_bytes_freed_fromsock", 10000);
+}
+
+static void ping__is_counted(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *far = topology_far_ns(ends.topology, 0);
+	union rds_addr to = rds_addr_port(&ends.far, 0);
+	struct counters before;
+
+	send_pattern(ends.tx, 1, 1, &ends.far);
+	receive_pattern(ends.rx, 1, 1, &ends.near);
+	assert_int_equal(counters_read(far, &before), 0);
+	assert_int_equal(rds_send(ends.tx, NULL, 0, &to, 0), 0);
+	assert_int_equal(rds_recv(ends.tx, list, 1, NULL, 0), 0);
+	moved_by(far, &before, "recv_ping", 1);
+	moved_by(far, &before, "send_pong", 1);
+}
+
+static void connection__is_counted(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *near = &ends.topology->ns[0];
+	const struct netns *far = topology_far_ns(ends.topology, 0);
+	bool small = !ends.topology->variant->swap;
+
+	send_pattern(ends.tx, 1, 1, &ends.far);
+	receive_pattern(ends.rx, 1, 1, &ends.near);
+	assert_int_equal(counter_now(near, "conn_up"), 1);
+	assert_int_equal(counter_now(far, "conn_up"), 1);
+	assert_true(counter_now(small ? near : far, "tcp_connects") >= 1);
+	assert_true(counter_now(small ? far : near, "tcp_accepts") >= 1);
+	assert_int_equal(counter_now(near, "tcp_wakeups_sent") > 0, !small);
+	assert_int_equal(counter_now(far, "tcp_wakeups_received") > 0, !small);
+	assert_true(counter_now(near, "tcp_data_ready_calls") > 0);
+	assert_true(counter_now(near, "cong_update_received") >= 1);
+}
+
+/* ---- one refusal each ---- */
+
+static void refuse_flags(struct ends *ends)
+{
+	assert_fails(rds_send(ends->tx, "x", 1, &ends->far, MSG_OOB), EOPNOTSUPP);
+}
+
+static void refuse_addr(struct ends *ends)
+{
+	union rds_addr to = rds_addr("224.0.0.1", 9);
+
+	assert_fails(rds_send(ends->tx, "x", 1, &to, 0), EINVAL);
+}
+
+static void refuse_notconn(struct ends *ends)
+{
+	assert_fails(rds_send(ends->tx, "x", 1, NULL, 0), ENOTCONN);
+}
+
+static void refuse_size(struct ends *ends)
+{
+	assert_fails(rds_send(ends->tx, list, RDS_DEFAULT_SPACE + 1, &ends->far, 0), EMSGSIZE);
+}
+
+static void refuse_cmsg(struct ends *ends)
+{
+	union {
+		char space[64];
+		struct cmsghdr header;
+	} control = { .header = {
+		.cmsg_len = CMSG_LEN(8), .cmsg_level = SOL_RDS, .cmsg_type = 99,
+	} };
+	struct iovec iov = { "x", 1 };
+	struct msghdr message = {
+		.msg_name = &ends->far, .msg_namelen = rds_addr_len(&ends->far),
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = CMSG_SPACE(8),
+	};
+
+	assert_fails(sendmsg(ends->tx, &message, 0), EINVAL);
+}
+
+static void refuse_zcopy(struct ends *ends)
+{
+	assert_fails(rds_send_zc(ends->tx, "x", 1, &ends->far, 1, 0), EINVAL);
+}
+
+static void refuse_fault(struct ends *ends)
+{
+	assert_fails(rds_send(ends->tx, NULL, 1, &ends->far, 0), EFAULT);
+}
+
+static void refuse_full(struct ends *ends)
+{
+	union rds_addr to = nobody_home(ends->topology);
+
+	assert_int_equal(rds_send(ends->tx, list, 10000, &to, 0), 10000);
+	assert_int_equal(rds_set(ends->tx, SOL_SOCKET, SO_SNDBUF, 10000), 0);
+	assert_fails(rds_send(ends->tx, list, 1, &to, MSG_DONTWAIT), EAGAIN);
+}
+
+static const struct {
+	const char *counter;
+	void (*refuse)(struct ends *ends);
+} refusals[] = {
+	{ "send_refused_flags", refuse_flags },
+	{ "send_refused_addr", refuse_addr },
+	{ "send_refused_notconn", refuse_notconn },
+	{ "send_refused_size", refuse_size },
+	{ "send_refused_cmsg", refuse_cmsg },
+	{ "send_refused_zcopy", refuse_zcopy },
+	{ "send_refused_fault", refuse_fault },
+	{ "send_refused_full", refuse_full },
+};
+
+/* Each refusal moves its own counter, by one, and no other. */
+static void refusal__has_its_own_counter(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	size_t count = sizeof(refusals) / sizeof(refusals[0]);
+	struct counters before;
+	size_t i, j;
+
+	for (i = 0; i < count; i++) {
+		assert_int_equal(counters_read(ns, &before), 0);
+		refusals[i].refuse(&ends);
+		for (j = 0; j < count; j++)
+			moved_by(ns, &before, refusals[j].counter, i == j);
+	}
+}
+
+/* ---- what it costs ---- */
+
+static void warm_up(const struct ends *ends)
+{
+	uint32_t i;
+
+	for (i = 0; i < 5; i++) {
+		send_pattern(ends->tx, 100, i, &ends->far);
+		receive_pattern(ends->rx, 100, i, &ends->near);
+	}
+}
+
+/* At most two calls into TCP per message, plus one per write-space wake-up. */
+static void tcp_calls__are_few(void **state)
+{
+	struct ends ends = zc_ends(state, 4 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffer = zc_buffer(1 << 20);
+	uint64_t calls, wakeups;
+	struct counters before;
+	uint32_t i;
+
+	assert_non_null(buffer);
+	warm_up(&ends);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < 20; i++) {
+		pattern_fill(buffer, 1 << 20, i);
+		zc_send(&ends, buffer, 1 << 20, i);
+		receive_pattern(ends.rx, 1 << 20, i, &ends.near);
+		zc_reap_exactly(ends.tx, list, 1);
+	}
+	calls = counter_moved(ns, &before, "tcp_send_calls");
+	wakeups = counter_moved(ns, &before, "tcp_write_space_calls");
+	assert_true(calls >= 20);
+	if (calls > 2 * 20 + wakeups)
+		fail_msg("%llu calls for 20 messages and %llu wake-ups",
+			 (unsigned long long)calls, (unsigned long long)wakeups);
+	zc_buffer_free(buffer, 1 << 20);
+}
+
+static void zerocopy__copies_nothing_in_sendmsg(void **state)
+{
+	struct ends ends = zc_ends(state, 4 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffer = zc_buffer(65536);
+	struct counters before;
+
+	assert_non_null(buffer);
+	warm_up(&ends);
+	assert_int_equal(counters_read(ns, &before), 0);
+	pattern_fill(buffer, 65536, 3);
+	zc_send(&ends, buffer, 65536, 1);
+	receive_pattern(ends.rx, 65536, 3, &ends.near);
+	zc_reap_exactly(ends.tx, list, 1);
+	moved_by(ns, &before, "copy_from_user", 0);
+	moved_by(ns, &before, "zc_sent", 1);
+	moved_by(ns, &before, "zc_completed", 1);
+	zc_buffer_free(buffer, 65536);
+}
+
+/* veth copies what passes it: after a while sendmsg copies at once, and says so. */
+static void adaptive__learns_that_the_path_copies(void **state)
+{
+	struct ends ends = zc_ends(state, 4 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffer = zc_buffer(65536);
+	struct counters before;
+	uint32_t i;
+
+	assert_non_null(buffer);
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_ZC_THRESHOLD, -1), 0);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < 100; i++) {
+		pattern_fill(buffer, 65536, i);
+		zc_send(&ends, buffer, 65536, i);
+		receive_pattern(ends.rx, 65536, i, &ends.near);
+		assert_int_equal(zc_reap_exactly(ends.tx, list, 1), 1);
+	}
+	assert_true(counter_moved(ns, &before, "zc_copied_adaptive") > 50);
+	assert_true(counter_moved(ns, &before, "zc_sent") > 0);
+	moved_by(ns, &before, "zc_completed_copied", 100);
+	zc_buffer_free(buffer, 65536);
+}
+
+static void cookies__without_control_room_are_counted(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	union {
+		char space[64];
+		struct cmsghdr align;
+	} control;
+	char data[10];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = 55,
+	};
+	struct counters before;
+
+	assert_int_equal(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+	zc_send(&ends, list, 64, 1);
+	send_pattern(ends.rx, 10, 1, &ends.near);
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	assert_int_equal(counters_read(ns, &before), 0);
+	assert_int_equal(recvmsg(ends.tx, &message, 0), 10);
+	moved_by(ns, &before, "zc_cmsg_no_room", 1);
+	zc_reap_exactly(ends.tx, list, 1);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "counters" };
+
+	SUITE_ADD(&suite, layout__records_are_those_that_tools_know, variants_one_each);
+	SUITE_ADD(&suite, layout__bad_buffers, variants_one);
+	SUITE_ADD(&suite, proc__agrees_with_the_records, variants_basic);
+	SUITE_ADD(&suite, counters__are_per_namespace, variants_one);
+	SUITE_ADD(&suite, message__is_counted_at_both_ends, variants_basic);
+	SUITE_ADD(&suite, ping__is_counted, variants_basic);
+	SUITE_ADD(&suite, connection__is_counted, variants_wire);
+	SUITE_ADD(&suite, refusal__has_its_own_counter, variants_any_each);
+	SUITE_ADD(&suite, tcp_calls__are_few, variants_wire);
+	SUITE_ADD(&suite, zerocopy__copies_nothing_in_sendmsg, variants_basic);
+	SUITE_ADD(&suite, adaptive__learns_that_the_path_copies, variants_one);
+	SUITE_ADD(&suite, cookies__without_control_room_are_counted, variants_any_each);
+	return suite_run(&suite, argc, argv);
+}

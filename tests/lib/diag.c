@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/* sock_diag requests. */
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include <libmnl/libmnl.h>
+
+#include "cred.h"
+#include "diag.h"
+#include "netns.h"
+
+#define STATE_TIME_WAIT 6
+#define STATE_LISTEN 10
+#define FOUND_MAX 256
+
+struct found {
+	uint16_t port;
+	size_t count;
+	struct inet_diag_sockid id[FOUND_MAX];
+	uint8_t families[FOUND_MAX];
+};
+
+static int on_socket(const struct nlmsghdr *header, void *data)
+{
+	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+	struct found *found = data;
+
+	if (message->id.idiag_sport != htons(found->port) &&
+	    message->id.idiag_dport != htons(found->port))
+		return MNL_CB_OK;
+	if (found->count < FOUND_MAX) {
+		found->id[found->count] = message->id;
+		found->families[found->count++] = message->idiag_family;
+	}
+	return MNL_CB_OK;
+}
+
+static struct inet_diag_req_v2 *put_request(char *buffer, uint16_t type, uint16_t flags,
+					    uint8_t family)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *request;
+
+	header->nlmsg_type = type;
+	header->nlmsg_flags = NLM_F_REQUEST | flags;
+	header->nlmsg_seq = 1;
+	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
+	request->sdiag_family = family;
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_states = ~(1u << STATE_TIME_WAIT | 1u << STATE_LISTEN);
+	return request;
+}
+
+static int exchange(struct mnl_socket *socket, char *buffer, struct found *found)
+{
+	char answer[16384];
+	unsigned int port = mnl_socket_get_portid(socket);
+	ssize_t length;
+	int rc;
+
+	if (mnl_socket_sendto(socket, buffer, ((struct nlmsghdr *)buffer)->nlmsg_len) < 0)
+		return -1;
+	do {
+		length = mnl_socket_recvfrom(socket, answer, sizeof(answer));
+		if (length < 0)
+			return -1;
+		rc = mnl_cb_run(answer, (size_t)length, 1, port, on_socket, found);
+	} while (rc == MNL_CB_OK);
+	return rc;
+}
+
+static int dump(struct mnl_socket *socket, struct found *found)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	char buffer[512];
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		memset(buffer, 0, sizeof(buffer));
+		put_request(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, families[i]);
+		if (exchange(socket, buffer, found) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* One that has gone meanwhile (ENOENT) is as good as killed. */
+static void destroy(struct mnl_socket *socket, struct found *found, size_t i)
+{
+	struct inet_diag_req_v2 *request;
+	char buffer[512] = { 0 };
+
+	request = put_request(buffer, SOCK_DESTROY, NLM_F_ACK, found->families[i]);
+	request->id = found->id[i];
+	exchange(socket, buffer, found);
+}
+
+static int run(const struct netns *ns, uint16_t port, int kill)
+{
+	struct found found = { .port = port };
+	bool raised = cred_raise();
+	struct mnl_socket *socket = NULL;
+	size_t i;
+	int rc = -1;
+
+	if (!netns_enter(ns)) {
+		socket = mnl_socket_open(NETLINK_SOCK_DIAG);
+		if (socket && !mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID))
+			rc = dump(socket, &found);
+		for (i = 0; !rc && kill && i < found.count; i++)
+			destroy(socket, &found, i);
+		if (socket)
+			mnl_socket_close(socket);
+		netns_home();
+	}
+	cred_lower(raised);
+	return rc ? -1 : (int)found.count;
+}
+
+int diag_kill(const struct netns *ns, uint16_t port)
+{
+	return run(ns, port, 1);
+}
+
+int diag_count(const struct netns *ns, uint16_t port)
+{
+	return run(ns, port, 0);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Looking at and killing the TCP connections of a namespace, through inet_diag. */
+#ifndef TESTS_DIAG_H
+#define TESTS_DIAG_H
+
+#include <stdint.h>
+
+struct netns;
+
+/* Aborts (RST) every connection from or to a TCP port; returns how many, -1 on failure. */
+int diag_kill(const struct netns *ns, uint16_t port);
+
+/* How many there are, in any state but LISTEN and TIME_WAIT. */
+int diag_count(const struct netns *ns, uint16_t port);
+
+#endif
