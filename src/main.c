@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - loads and unloads the module.
+ */
+#define pr_fmt(fmt) "rds_zc: " fmt
+
+#include <linux/module.h>
+
+#include "pin_account.h"
+#include "rdsz.h"
+#include "tcp_zc.h"
+
+static int family = RDSZC_FAMILY_DEFAULT;
+module_param(family, int, 0444);
+MODULE_PARM_DESC(family, "protocol family number that socket() takes (default 18)");
+
+/* Runs the state machines, the transmit runs that may not sleep where they are needed, and the rest. */
+struct workqueue_struct *rdsz_wq;
+
+static int __init rdsz_init(void)
+{
+	int err;
+
+	rdsz_wq = alloc_workqueue("rds_zc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!rdsz_wq)
+		return -ENOMEM;
+	err = rdsz_netns_init();
+	if (err)
+		goto err_wq;
+	err = rdsz_af_init(family);
+	if (err)
+		goto err_netns;
+	return 0;
+
+err_netns:
+	rdsz_netns_exit();
+err_wq:
+	destroy_workqueue(rdsz_wq);
+	return err;
+}
+
+/*
+ * No socket is open here: each holds a reference on the module. What can still run is TCP's use of
+ * the pages we lent it; its callbacks live in this module, so wait for the last of them.
+ */
+static void __exit rdsz_exit(void)
+{
+	rdsz_af_exit();
+	rdsz_netns_exit();
+	rdsz_zc_wait_idle();
+	destroy_workqueue(rdsz_wq);
+	rdsz_pin_account_flush();
+	rcu_barrier();
+}
+
+module_init(rdsz_init);
+module_exit(rdsz_exit);
+
+MODULE_AUTHOR("The rds_zc authors");
+MODULE_DESCRIPTION("Reliable Datagram Sockets over TCP with zerocopy");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(RDSZ_VERSION);

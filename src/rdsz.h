@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * rdsz.h - the types that the rooms of the module share, who owns them, and the lock order.
+ *
+ * Ownership
+ *
+ *   object           lives from .. to                     reached under        protected by
+ *   rdsz_net         namespace init .. last reference      net_generic          -
+ *   rdsz_sock        socket() .. last reference            bind table (RCU)     its queue_lock
+ *   rdsz_conn, path  first use .. namespace exit           conn table (RCU)     path: its lock
+ *   rdsz_message     sendmsg .. acked and off the wire     path queues          path lock; ON_SOCK bit
+ *   rdsz_incoming    first byte .. read, or socket closed  receive queue        queue_lock
+ *   rdsz_payload     built .. last reference               message, incoming,   refcount; a holder's
+ *                                                          transmit pass        pointer by its lock
+ *   rdsz_pass        call into TCP .. last skb gone        path->pass, TCP      path owner bit
+ *   rdsz_completion  sendmsg .. read, or socket gone       payload, then queue  rdsz_cq lock
+ *
+ * Lock order, outermost first: path->lock, rdsz_sock->queue_lock, rdsz_cq->lock. All three are taken
+ * with bottom halves off, in process and softirq context, and nothing else nests among them. The lock
+ * of a TCP socket is never taken with any of them held; they are taken under it (receive path).
+ * cong_lock and sock_lock of rdsz_net are leaves.
+ */
+#ifndef RDSZ_RDSZ_H
+#define RDSZ_RDSZ_H
+
+#include <linux/bvec.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+
+#include <linux/rds_zc.h>
+
+#include "addr.h"
+#include "stats.h"
+#include "wire.h"
+
+struct rdsz_conn;
+struct rdsz_path;
+struct rdsz_pass;
+struct rdsz_tcp;
+
+/* ---- namespace ---- */
+
+/* The sysctls of net.rds_zc; written by one handler each, read with READ_ONCE. */
+struct rdsz_sysctl {
+	int	tcp_port;		/* TCP port, both listened on and dialled */
+	int	tcp_listen;		/* 0 never, 1 at once, 2 on first use */
+	int	max_completions;	/* outstanding plus unread cookies of a socket */
+	int	pin_hold_ms;		/* pins without progress are converted after this */
+	int	stall_ms;		/* a path whose peer acknowledges nothing goes down */
+	int	zc_threshold;		/* bytes; smaller zerocopy sends are copied */
+	int	ping_enable;		/* answer pings */
+	int	reconnect_min_delay_ms;
+	int	reconnect_max_delay_ms;
+	unsigned long rcv_mem_max;	/* bytes of unread messages of the whole namespace */
+};
+
+/**
+ * struct rdsz_net - all state of one network namespace
+ * @refs: one for the namespace, one per conn and per completion queue; late completions count here
+ *	after the namespace has gone
+ * @net: the namespace; NULL'ed never, but only valid until rdsz_net_exit() is over
+ * @binds: bound sockets, key rdsz_bind_key, RCU; holds no reference (close removes)
+ * @socks: all sockets in creation order, under @sock_lock
+ * @conns: connections, key rdsz_conn_key, RCU; holds one reference each
+ * @conn_list: the same conns for walkers, under @conn_lock (taken in process context)
+ * @maps: congestion maps by address, under @cong_lock (softirq)
+ * @cong_gen: counts received and local map changes
+ * @seq_base: start of sequence numbers for the next path, see rdsz_net_next_seq()
+ * @gen_num: incarnation of this namespace, never 0
+ * @rcv_mem: bytes of memory held by unread messages
+ * @rcv_paused: some path stopped reading at rcv_mem_max
+ * @pinned: payloads that hold user pages; the reaper runs while there are any
+ * @reap_work: converts pins that make no progress, and watches for stalled paths
+ * @listen_lock: opening and closing of @listener, process context
+ * @listen_sock: for the data_ready hook and lookups; owned by @listener
+ */
+struct rdsz_net {
+	refcount_t		refs;
+	struct net		*net;
+	struct rdsz_stats __percpu *stats;
+
+	struct rhashtable	binds;
+	spinlock_t		sock_lock;
+	struct list_head	socks;
+
+	struct rhashtable	conns;
+	spinlock_t		conn_lock;
+	struct list_head	conn_list;
+
+	spinlock_t		cong_lock;
+	struct rb_root		maps;
+	atomic_t		cong_gen;
+
+	atomic64_t		seq_base;
+	u32			gen_num;
+	atomic_long_t		rcv_mem;
+	bool			rcv_paused;
+	atomic_t		pinned;
+	struct delayed_work	reap_work;
+
+	struct mutex		listen_lock;
+	struct socket		*listener;
+	void			(*listen_data_ready)(struct sock *sk);
+	int			listen_error;
+	struct work_struct	listen_work;
+	struct work_struct	accept_work;
+
+	struct rdsz_sysctl	sysctl;
+	struct ctl_table_header	*sysctl_header;
+	struct ctl_table	*sysctl_table;
+	bool			dying;
+};
+
+struct rdsz_net *rdsz_net_of(const struct net *net);
+void rdsz_net_put(struct rdsz_net *rn);
+
+#define rdsz_stat_inc(rn, name)		this_cpu_inc((rn)->stats->v[RDSZ_STAT_##name])
+#define rdsz_stat_add(rn, name, n)	this_cpu_add((rn)->stats->v[RDSZ_STAT_##name], n)
+
+/* ---- completions: see completion.c for the rules of a cookie ---- */
+
+/* Index of a ready list: was the payload copied on its way, or did its pages travel? */
+enum rdsz_verdict {
+	RDSZ_ZEROCOPIED,
+	RDSZ_COPIED,
+	RDSZ_VERDICTS,
+};
+
+struct rdsz_completion {
+	struct list_head	node;	/* in a ready list of @cq, under its lock */
+	struct rdsz_cq		*cq;	/* holds a reference */
+	u32			cookie;
+};
+
+/**
+ * struct rdsz_cq - completion queue of a socket; may outlive the socket and its namespace
+ * @refs: one for the socket, one per completion
+ * @lock: covers all below; softirq
+ * @sk: whom to wake; NULL once the socket is closed
+ * @ready: completions that wait to be read, oldest first, one list per verdict
+ * @nr_ready: their number
+ * @nr_pending: completions reserved or sent, not yet ready
+ */
+struct rdsz_cq {
+	refcount_t		refs;
+	spinlock_t		lock;
+	struct sock		*sk;
+	struct rdsz_net		*rn;
+	struct list_head	ready[RDSZ_VERDICTS];
+	u32			nr_ready[RDSZ_VERDICTS];
+	u32			nr_pending;
+};
+
+/* ---- payload: one object owns the bytes of a message ---- */
+
+enum rdsz_payload_kind {
+	RDSZ_PAYLOAD_INLINE,	/* behind the struct itself; slab memory, TCP must copy it */
+	RDSZ_PAYLOAD_PAGES,	/* our own pages, immutable once built */
+	RDSZ_PAYLOAD_PINNED,	/* the sender's pages; may change under us at any time */
+	RDSZ_PAYLOAD_FOREIGN,	/* pages lent by io_uring under its ubuf */
+};
+
+struct rdsz_payload;
+
+/* ---- sockets ---- */
+
+struct rdsz_bind_key {
+	struct in6_addr	ip;
+	u32		scope;
+	__be16		port;
+	u16		pad;
+};
+
+/* SOL_RDS transport numbers, as SO_RDS_TRANSPORT reports them */
+enum {
+	RDSZ_TRANS_NONE = -1,
+	RDSZ_TRANS_TCP = 2,
+	RDSZ_TRANS_LOOP = 3,
+};
+
+/**
+ * struct rdsz_sock - a PF_RDS socket
+ * @sk: must be first
+ * @bind_node: in rdsz_net.binds while @bound
+ * @bind_lock: serialises bind, connect and option setting, process context
+ * @local: bound address; stable once @bound is set
+ * @peer: default destination, under @bind_lock, read under it
+ * @map: congestion map of @local, set with @bound
+ * @queue_lock: covers the two queues and their counts; softirq
+ * @send_list: messages that occupy send buffer space, by sock_node
+ * @snd_bytes: payload bytes of @send_list plus reservations
+ * @snd_msgs: messages of @send_list plus reservations
+ * @recv_queue: unread messages, oldest first
+ * @rcv_bytes: their payload bytes
+ * @rcv_mem: memory they hold, bookkeeping included
+ * @congested: our port's bit is set in the map of our address
+ * @cong_mask: groups (port % 64) this monitoring socket waits for
+ * @cong_notify: groups to be reported
+ * @cong_seen: value of rdsz_net.cong_gen at the last poll
+ * @cong_hit: a send met congestion; map changes must wake this socket
+ */
+struct rdsz_sock {
+	struct sock		sk;
+	struct rdsz_net		*rn;
+	struct list_head	net_node;
+	struct rhash_head	bind_node;
+	struct rdsz_bind_key	bind_key;
+	struct mutex		bind_lock;
+	struct rdsz_endpoint	local;
+	struct rdsz_endpoint	peer;
+	struct rdsz_map		*map;
+	bool			bound;
+	bool			connected;
+	int			transport;
+
+	spinlock_t		queue_lock;
+	struct list_head	send_list;
+	u64			snd_bytes;
+	u32			snd_msgs;
+	struct list_head	recv_queue;
+	u64			rcv_bytes;
+	u64			rcv_mem;
+	bool			congested;
+	bool			dead;
+
+	struct rdsz_cq		*cq;
+	u8			completion_mode;
+	int			zc_threshold;
+
+	bool			recverr;
+	bool			peer_error;
+	bool			cong_monitor;
+	bool			cong_hit;
+	u64			cong_mask;
+	u64			cong_notify;
+	u32			cong_seen;
+};
+
+static inline struct rdsz_sock *rdsz_sk(const struct sock *sk)
+{
+	return (struct rdsz_sock *)sk;
+}
+
+/* The API halves what the core doubled: S and R of docs/man/rds_zc.7, in bytes. */
+static inline u32 rdsz_sndbuf(const struct rdsz_sock *rs)
+{
+	return READ_ONCE(rs->sk.sk_sndbuf) / 2;
+}
+
+static inline u32 rdsz_rcvbuf(const struct rdsz_sock *rs)
+{
+	return READ_ONCE(rs->sk.sk_rcvbuf) / 2;
+}
+
+/* ---- messages ---- */
+
+enum {
+	RDSZ_MSG_ON_SOCK,	/* occupies send buffer; who clears it owns the unlinking, see message.c */
+	RDSZ_MSG_ON_PATH,	/* in a path queue; under the path lock */
+	RDSZ_MSG_PONG,		/* counted in nr_pongs of its path */
+};
+
+/**
+ * struct rdsz_message - an outgoing message
+ * @refs: one for the socket list, one for the path queue, one per pass that carries it
+ * @path_node: in send_queue or retrans of @path, under its lock
+ * @sock_node: in send_list of @rs, under its queue_lock
+ * @path: where it goes; holds a reference on the conn
+ * @rs: sender; a reference goes with RDSZ_MSG_ON_SOCK; NULL for pongs and maps
+ * @payload: under the path lock once queued; NULL when empty
+ * @tcp_end: TCP sequence just past the last byte, valid in the retrans queue
+ * @dport: destination port, for cancel
+ */
+struct rdsz_message {
+	refcount_t		refs;
+	unsigned long		flags;
+	struct list_head	path_node;
+	struct list_head	sock_node;
+	struct rdsz_path	*path;
+	struct rdsz_sock	*rs;
+	struct rdsz_payload	*payload;
+	u32			len;
+	u32			tcp_end;
+	__be16			dport;
+	struct rdsz_hdr		hdr;
+};
+
+/**
+ * struct rdsz_incoming - a message on its way to a reader
+ * @refs: one for the queue or whoever took it from there, one per peeking reader and for the reaper
+ * @node: in the receive queue of the socket, under its queue_lock
+ * @skbs: clones that hold the payload (rdsz_skb_span in cb), if it came by TCP and is not small
+ * @payload: the sender's payload, if it came by loop; under queue_lock while queued
+ * @len: payload bytes
+ * @mem: bytes of memory charged, bookkeeping included
+ * @inline_data: room for small payloads, @len bytes were allocated if @is_inline
+ */
+struct rdsz_incoming {
+	refcount_t		refs;
+	struct list_head	node;
+	struct rdsz_endpoint	from;
+	ktime_t			tstamp;
+	struct sk_buff_head	skbs;
+	struct rdsz_payload	*payload;
+	u32			len;
+	u32			mem;
+	bool			is_inline;
+	u8			inline_data[];
+};
+
+/* ---- connections and paths ---- */
+
+struct rdsz_conn_key {
+	struct in6_addr	local;
+	struct in6_addr	peer;
+	u32		scope;
+	u32		transport;
+};
+
+/* Congestion map of one address in one namespace; shared by all conns from or to it. */
+struct rdsz_map {
+	struct rb_node		node;
+	refcount_t		refs;		/* one per conn end that uses it */
+	struct rdsz_net		*rn;
+	struct in6_addr		ip;
+	wait_queue_head_t	wait;		/* blocked senders */
+	unsigned long		bits[RDSZ_MAP_BYTES / sizeof(unsigned long)];
+};
+
+enum rdsz_path_state {
+	RDSZ_PATH_DOWN,
+	RDSZ_PATH_CONNECTING,
+	RDSZ_PATH_UP,
+	RDSZ_PATH_DISCONNECTING,
+};
+
+/* Why a path went down; each has its counter. */
+enum rdsz_drop_reason {
+	RDSZ_DROP_NONE,
+	RDSZ_DROP_PEER,		/* FIN, RST or TCP's own time-out */
+	RDSZ_DROP_SEND,		/* a send into TCP failed */
+	RDSZ_DROP_PROTOCOL,	/* malformed header */
+	RDSZ_DROP_STALLED,	/* nothing acknowledged for stall_ms */
+	RDSZ_DROP_REPLACED,	/* the peer made a new connection */
+	RDSZ_DROP_WAKEUP,	/* our wake-up connection has done its work */
+};
+
+enum {
+	RDSZ_PATH_OWNED,	/* bit lock: the right to transmit */
+	RDSZ_PATH_KICKED,	/* somebody wants a transmit run; checked again by the owner */
+	RDSZ_PATH_MAP_DUE,	/* our congestion map must be sent */
+	RDSZ_PATH_WANTED,	/* somebody has something to send: connect if down */
+	RDSZ_PATH_ESTABLISHED,	/* TCP told that our connect is through */
+	RDSZ_PATH_DROP,		/* drop_reason is set: go down */
+	RDSZ_PATH_RX_PAUSED,	/* reading stopped at rcv_mem_max */
+	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
+	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
+};
+
+/**
+ * struct rdsz_path - one lane of a conn: state machine, queues, one TCP connection at a time
+ * @state: written only by rdsz_path_set_state() in @state_work; read with READ_ONCE anywhere
+ * @flags: RDSZ_PATH_* bits, atomic
+ * @lock: covers the queues, sequence numbers and tcp_end of messages; softirq
+ * @send_queue: not yet handed to a connection
+ * @retrans: handed to the current connection, not acknowledged; in order
+ * @nr_pongs: pongs not yet acknowledged, bounded
+ * @pass: the unfinished transmit pass; belongs to the owner of RDSZ_PATH_OWNED
+ * @next_rx_seq: next expected; written by the reader of the TCP connection, under its socket lock
+ * @accepted: connection handed over by the listener, xchg'ed
+ * @wakeup: peer's wake-up connection, kept until our own SYN is out, xchg'ed
+ * @tcp: current TCP connection, owned by @state_work
+ * @deadline: end of the orderly shutdown, jiffies
+ * @backoff: next reconnect delay in ms, 0 = at once
+ * @next_try: no connect before this, jiffies
+ * @last_una, @una_moved: for the stall watchdog
+ * @zc_copied_run: "copied" verdicts in a row
+ */
+struct rdsz_path {
+	struct rdsz_conn	*conn;
+	int			state;
+	unsigned long		flags;
+
+	spinlock_t		lock;
+	struct list_head	send_queue;
+	struct list_head	retrans;
+	atomic_t		nr_pongs;
+	u64			next_tx_seq;
+	struct rdsz_pass	*pass;
+	u64			next_rx_seq;
+
+	struct socket		*accepted;
+	struct socket		*wakeup;
+	struct rdsz_tcp		*tcp;
+	int			drop_reason;
+	unsigned long		deadline;
+	unsigned int		backoff;
+	unsigned long		next_try;
+	u32			last_una;
+	unsigned long		una_moved;
+	u32			zc_copied_run;
+	u32			zc_probe;
+
+	struct delayed_work	state_work;
+	struct delayed_work	send_work;
+	struct delayed_work	recv_work;
+};
+
+/**
+ * struct rdsz_conn - an address pair of a namespace over one transport
+ * @refs: one for the table, one per message, pass and TCP connection
+ * @local_map: congestion of our address; @peer_map: of the peer's
+ */
+struct rdsz_conn {
+	refcount_t		refs;
+	struct rcu_head		rcu;
+	struct rdsz_net		*rn;
+	struct rhash_head	node;
+	struct list_head	list;
+	struct rdsz_conn_key	key;
+	const struct rdsz_transport *ops;
+	struct rdsz_map		*local_map;
+	struct rdsz_map		*peer_map;
+	u32			peer_gen;
+	struct rdsz_path	path;
+};
+
+/**
+ * struct rdsz_transport - what a path needs from below
+ * @connect: start a connection; 0 or -errno; ends in RDSZ_PATH_ESTABLISHED or a drop; may sleep
+ * @adopt: take an accepted socket; 0 or -errno; may sleep
+ * @start: the path is UP: data may flow
+ * @shutdown: stop sending, the peer may finish; may sleep
+ * @drained: true if nothing more can arrive
+ * @close: end the connection at once, nothing of it runs any more on return; may sleep
+ * @xmit: transmit what is queued; the caller owns RDSZ_PATH_OWNED; 0, -EAGAIN (wait for write
+ *	space), -ENOMEM; may sleep
+ * @receive: read what is there; in the receive worker; may sleep
+ * @in_flight: true if the peer owes acknowledgements; how far they got
+ * @needs_worker: transmit from the worker only
+ */
+struct rdsz_transport {
+	const char	*name;
+	int		type;
+	int		(*connect)(struct rdsz_path *path);
+	int		(*adopt)(struct rdsz_path *path, struct socket *sock);
+	void		(*start)(struct rdsz_path *path);
+	void		(*shutdown)(struct rdsz_path *path);
+	bool		(*drained)(struct rdsz_path *path);
+	void		(*close)(struct rdsz_path *path);
+	int		(*xmit)(struct rdsz_path *path);
+	void		(*receive)(struct rdsz_path *path);
+	bool		(*in_flight)(struct rdsz_path *path, u32 *una);
+	bool		(*needs_worker)(void);
+};
+
+extern const struct rdsz_transport rdsz_loop_transport;
+extern const struct rdsz_transport rdsz_tcp_transport;
+extern struct workqueue_struct *rdsz_wq;
+
+/* netns.c */
+int rdsz_netns_init(void);
+void rdsz_netns_exit(void);
+void rdsz_net_queue_work(struct rdsz_net *rn, struct delayed_work *work, unsigned long delay);
+u64 rdsz_net_next_seq(struct rdsz_net *rn);
+void rdsz_net_used_seq(struct rdsz_net *rn, u64 next_unused);
+
+/* stats.c */
+u64 rdsz_stat_read(const struct rdsz_net *rn, enum rdsz_stat stat);
+int rdsz_proc_init(struct rdsz_net *rn);
+void rdsz_proc_exit(struct rdsz_net *rn);
+
+/* sysctl.c */
+int rdsz_sysctl_init(struct rdsz_net *rn);
+void rdsz_sysctl_exit(struct rdsz_net *rn);
+
+/* af_rds.c */
+int rdsz_af_init(int family);
+void rdsz_af_exit(void);
+extern struct proto rdsz_proto;
+void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events);
+struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev);
+
+/* bind.c */
+int rdsz_bind_table_init(struct rdsz_net *rn);
+void rdsz_bind_table_exit(struct rdsz_net *rn);
+int rdsz_bind(struct rdsz_sock *rs, const struct rdsz_endpoint *want);
+void rdsz_unbind(struct rdsz_sock *rs);
+struct rdsz_sock *rdsz_find_bound(struct rdsz_net *rn, const struct rdsz_endpoint *ep);
+int rdsz_transport_for(struct rdsz_net *rn, const struct in6_addr *ip, u32 scope);
+
+/* sendmsg.c */
+int rdsz_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+bool rdsz_sock_writable(struct rdsz_sock *rs);
+
+/* recvmsg.c */
+int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags);
+
+/* sockopt.c */
+int rdsz_setsockopt(struct socket *sock, int level, int optname, sockptr_t optval,
+		    unsigned int optlen);
+struct rdsz_optval;
+int rdsz_getsockopt(struct socket *sock, int level, int optname, struct rdsz_optval *ov);
+
+/* message.c */
+struct rdsz_message *rdsz_message_alloc(struct rdsz_path *path, struct rdsz_payload *payload,
+					u32 len, __be16 sport, __be16 dport, gfp_t gfp);
+void rdsz_message_put(struct rdsz_message *m);
+void rdsz_message_release_space(struct rdsz_message *m);
+bool rdsz_message_dequeue(struct rdsz_message *m);
+u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to);
+
+/* incoming.c */
+struct rdsz_incoming *rdsz_incoming_alloc(u32 len, bool is_inline, gfp_t gfp);
+int rdsz_incoming_add(struct rdsz_net *rn, struct rdsz_incoming *inc, struct sk_buff *skb,
+		      unsigned int offset, unsigned int len, u32 at);
+int rdsz_incoming_copy(struct rdsz_incoming *inc, struct iov_iter *to, size_t len);
+void rdsz_incoming_read(struct rdsz_incoming *inc, u8 *to, u32 len);
+void rdsz_incoming_put(struct rdsz_incoming *inc);
+void rdsz_deliver(struct rdsz_conn *conn, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc);
+void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
+		     const struct rdsz_endpoint *to, struct rdsz_incoming *inc);
+void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc);
+void rdsz_recv_purge(struct rdsz_sock *rs);
+bool rdsz_recv_over_limit(struct rdsz_net *rn);
+
+/* completion.c */
+struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk);
+void rdsz_cq_close(struct rdsz_cq *cq);
+struct rdsz_completion *rdsz_completion_reserve(struct rdsz_cq *cq, u32 cookie, int max);
+void rdsz_completion_cancel(struct rdsz_completion *c);
+void rdsz_completion_done(struct rdsz_completion *c, bool copied);
+bool rdsz_cq_full(struct rdsz_cq *cq, int max);
+bool rdsz_cq_readable(struct rdsz_cq *cq);
+int rdsz_cq_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags);
+int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags);
+
+/* payload.c */
+struct rdsz_payload *rdsz_payload_copy(struct iov_iter *from, u32 len);
+struct rdsz_payload *rdsz_payload_duplicate(const struct rdsz_payload *p, gfp_t gfp);
+struct rdsz_payload *rdsz_payload_from_bytes(const void *bytes, u32 len, gfp_t gfp);
+struct rdsz_payload *rdsz_payload_get(struct rdsz_payload *p);
+void rdsz_payload_put(struct rdsz_payload *p);
+int rdsz_payload_to_iter(const struct rdsz_payload *p, struct iov_iter *to, size_t len);
+
+/* pin.c */
+struct rdsz_payload *rdsz_payload_pin(struct rdsz_net *rn, struct iov_iter *from, u32 len);
+struct rdsz_payload *rdsz_payload_borrow(struct rdsz_net *rn, struct iov_iter *from, u32 len,
+					 struct ubuf_info *ubuf);
+void rdsz_payload_unpin(struct rdsz_payload *p);
+void rdsz_reap_init(struct rdsz_net *rn);
+void rdsz_reap_kick(struct rdsz_net *rn);
+
+/* conn.c */
+int rdsz_conn_table_init(struct rdsz_net *rn);
+void rdsz_conn_table_exit(struct rdsz_net *rn);
+struct rdsz_conn *rdsz_conn_get_or_create(struct rdsz_net *rn, const struct rdsz_conn_key *key);
+void rdsz_conn_hold(struct rdsz_conn *conn);
+void rdsz_conn_put(struct rdsz_conn *conn);
+bool rdsz_conn_is_small(const struct rdsz_conn *conn);
+struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
+
+/* path.c */
+void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path);
+void rdsz_path_destroy(struct rdsz_path *path);
+void rdsz_path_want(struct rdsz_path *path);
+void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason);
+void rdsz_path_established(struct rdsz_path *path);
+void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock);
+void rdsz_path_alive(struct rdsz_path *path);
+void rdsz_path_enqueue(struct rdsz_message *m);
+void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
+void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
+void rdsz_path_start_watch(struct rdsz_path *path);
+static inline bool rdsz_path_is_up(const struct rdsz_path *path)
+{
+	return smp_load_acquire(&path->state) == RDSZ_PATH_UP;
+}
+
+/* cong.c */
+struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp);
+void rdsz_map_put(struct rdsz_map *map);
+bool rdsz_map_test(const struct rdsz_map *map, __be16 port);
+void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested);
+void rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc);
+int rdsz_cong_wait(struct rdsz_sock *rs, struct rdsz_conn *conn, __be16 port, bool nonblock,
+		   long *timeo);
+struct rdsz_message *rdsz_cong_update_message(struct rdsz_path *path);
+bool rdsz_cong_poll(struct rdsz_sock *rs);
+void rdsz_cong_take_notify(struct rdsz_sock *rs, u64 taken);
+
+/* ping.c */
+void rdsz_ping_received(struct rdsz_conn *conn, const struct rdsz_hdr *hdr);
+void rdsz_pong_received(struct rdsz_conn *conn, const struct rdsz_hdr *hdr);
+
+/* tcp_listen.c */
+int rdsz_tcp_listen_start(struct rdsz_net *rn);
+void rdsz_tcp_listen_stop(struct rdsz_net *rn);
+int rdsz_tcp_listen_apply(struct rdsz_net *rn);
+void rdsz_tcp_listen_init(struct rdsz_net *rn);
+
+#endif /* RDSZ_RDSZ_H */

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sysctl.c - net.rds_zc.*, one set per namespace.
+ *
+ * Meaning, unit and range of each are in docs/man/rds_zc.4; readers use READ_ONCE.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/sysctl.h>
+
+#include "rdsz.h"
+#include "sysctl_compat.h"
+
+static int rdsz_zero;
+static int rdsz_one = 1;
+static int rdsz_two = 2;
+static int rdsz_max_port = 65535;
+static int rdsz_max_ms = 3600 * 1000;
+static int rdsz_max_cookies = 1 << 24;
+static int rdsz_max_threshold = RDSZ_MAX_PAYLOAD;
+
+/* tcp_port and tcp_listen: the listener follows at once. */
+static int rdsz_sysctl_listen(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+			      loff_t *ppos)
+{
+	struct rdsz_net *rn = table->extra1 == &rdsz_one ?
+		container_of(table->data, struct rdsz_net, sysctl.tcp_port) :
+		container_of(table->data, struct rdsz_net, sysctl.tcp_listen);
+	int old = *(int *)table->data;
+	int err = proc_dointvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	if (table->extra1 == &rdsz_one && old == *(int *)table->data)
+		return 0;
+	return rdsz_tcp_listen_apply(rn);
+}
+
+#define RDSZ_SYSCTL_INT(field, min, max) \
+	{ \
+		.procname	= #field, \
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.field), \
+		.maxlen		= sizeof(int), \
+		.mode		= 0644, \
+		.proc_handler	= proc_dointvec_minmax, \
+		.extra1		= (min), \
+		.extra2		= (max), \
+	}
+
+/* .data holds the offset in struct rdsz_net until a namespace makes its own copy. */
+static const struct ctl_table rdsz_sysctl_template[] = {
+	{
+		.procname	= "tcp_port",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_port),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_listen,
+		.extra1		= &rdsz_one,
+		.extra2		= &rdsz_max_port,
+	},
+	{
+		.procname	= "tcp_listen",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_listen),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_listen,
+		.extra1		= &rdsz_zero,
+		.extra2		= &rdsz_two,
+	},
+	{
+		.procname	= "rcv_mem_max",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.rcv_mem_max),
+		.maxlen		= sizeof(unsigned long),
+		.mode		= 0644,
+		.proc_handler	= proc_doulongvec_minmax,
+	},
+	RDSZ_SYSCTL_INT(max_completions, &rdsz_one, &rdsz_max_cookies),
+	RDSZ_SYSCTL_INT(pin_hold_ms, &rdsz_one, &rdsz_max_ms),
+	RDSZ_SYSCTL_INT(stall_ms, &rdsz_one, &rdsz_max_ms),
+	RDSZ_SYSCTL_INT(zc_threshold, &rdsz_zero, &rdsz_max_threshold),
+	RDSZ_SYSCTL_INT(ping_enable, &rdsz_zero, &rdsz_one),
+	RDSZ_SYSCTL_INT(reconnect_min_delay_ms, &rdsz_one, &rdsz_max_ms),
+	RDSZ_SYSCTL_INT(reconnect_max_delay_ms, &rdsz_one, &rdsz_max_ms),
+	{ }	/* counted by kernels that need an end mark, see compat */
+};
+
+static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
+{
+	unsigned long quarter = totalram_pages() / 4 << PAGE_SHIFT;
+
+	s->tcp_port = RDSZ_TCP_PORT;
+	s->tcp_listen = 2;
+	s->max_completions = 65536;
+	s->pin_hold_ms = 10000;
+	s->stall_ms = 30000;
+	s->zc_threshold = 16384;
+	s->ping_enable = 1;
+	s->reconnect_min_delay_ms = 1;
+	s->reconnect_max_delay_ms = 1000;
+	s->rcv_mem_max = clamp(quarter, 64UL << 20, 1UL << 30);
+}
+
+int rdsz_sysctl_init(struct rdsz_net *rn)
+{
+	const int nr = ARRAY_SIZE(rdsz_sysctl_template) - 1;
+	struct ctl_table *table;
+	int i;
+
+	rdsz_sysctl_defaults(&rn->sysctl);
+	table = kmemdup(rdsz_sysctl_template, sizeof(rdsz_sysctl_template), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		table[i].data = (void *)rn + (unsigned long)table[i].data;
+	rn->sysctl_header = rdsz_register_net_sysctl(rn->net, "net/rds_zc", table, nr);
+	if (!rn->sysctl_header) {
+		kfree(table);
+		return -ENOMEM;
+	}
+	rn->sysctl_table = table;
+	return 0;
+}
+
+void rdsz_sysctl_exit(struct rdsz_net *rn)
+{
+	unregister_net_sysctl_table(rn->sysctl_header);
+	kfree(rn->sysctl_table);
+}
