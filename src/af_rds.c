@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * af_rds.c - the protocol family: opening, naming, polling and closing of sockets.
+ *
+ * sk_family is PF_RDS whatever number the family is registered under: the core lets sockets of that
+ * family set SO_ZEROCOPY, on every kernel.
+ */
+#define pr_fmt(fmt) "rds_zc: " fmt
+
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/poll.h>
+#include <linux/sockios.h>
+
+#include <asm/ioctls.h>
+
+#include "rdsz.h"
+#include "socket.h"
+
+struct proto rdsz_proto = {
+	.name		= "RDS-ZC",
+	.owner		= THIS_MODULE,
+	.obj_size	= sizeof(struct rdsz_sock),
+};
+
+/* Wake whoever sleeps on or polls the socket for one of @events. Any context. */
+void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(rs->sk.sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, events);
+	rcu_read_unlock();
+}
+
+/**
+ * rdsz_sock_next() - walk the sockets of a namespace without holding a lock between steps
+ * @rn: namespace
+ * @prev: socket returned before, its reference is dropped; NULL to start
+ *
+ * Sockets that are closed during the walk may end it early.
+ *
+ * Return: the next socket, with a reference, or NULL.
+ */
+struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev)
+{
+	struct list_head *pos;
+	struct rdsz_sock *rs = NULL;
+
+	spin_lock_bh(&rn->sock_lock);
+	pos = prev ? prev->net_node.next : rn->socks.next;
+	if (pos != &rn->socks && !(prev && prev->dead)) {
+		rs = list_entry(pos, struct rdsz_sock, net_node);
+		sock_hold(&rs->sk);
+	}
+	spin_unlock_bh(&rn->sock_lock);
+	if (prev)
+		sock_put(&prev->sk);
+	return rs;
+}
+
+/*
+ * Nothing can find the socket any more, and syscalls on it are over. Messages that TCP still carries
+ * lose their sender here; their payload waits for TCP on its own.
+ */
+static int rdsz_release(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct rdsz_sock *rs;
+
+	if (!sk)
+		return 0;
+	rs = rdsz_sk(sk);
+	rdsz_unbind(rs);
+	rdsz_recv_purge(rs);
+	spin_lock_bh(&rs->rn->sock_lock);
+	list_del(&rs->net_node);
+	spin_unlock_bh(&rs->rn->sock_lock);
+	rdsz_messages_withdraw(rs, NULL);
+	rdsz_cq_close(rs->cq);
+	sock_orphan(sk);
+	sock->sk = NULL;
+	sock_put(sk);
+	return 0;
+}
+
+static void rdsz_sock_destruct(struct sock *sk)
+{
+	struct rdsz_sock *rs = rdsz_sk(sk);
+
+	WARN_ON_ONCE(!list_empty(&rs->send_list) || !list_empty(&rs->recv_queue));
+	if (rs->map)
+		rdsz_map_put(rs->map);
+	skb_queue_purge(&sk->sk_error_queue);
+}
+
+static int rdsz_bind_op(struct socket *sock, rdsz_sockaddr_t *uaddr, int len)
+{
+	struct rdsz_endpoint ep;
+
+	if (rdsz_addr_parse((struct sockaddr_storage *)uaddr, len, &ep) != RDSZ_ADDR_OK)
+		return -EINVAL;
+	return rdsz_bind(rdsz_sk(sock->sk), &ep);
+}
+
+static int rdsz_connect_errno(enum rdsz_addr_fault fault)
+{
+	switch (fault) {
+	case RDSZ_ADDR_ANY4:
+		return -EDESTADDRREQ;
+	case RDSZ_ADDR_BAD6:
+		return -EPROTOTYPE;
+	case RDSZ_ADDR_FAMILY:
+		return -EAFNOSUPPORT;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* connect() only remembers the default destination; no packet is sent and no port checked. */
+static int rdsz_connect_op(struct socket *sock, rdsz_sockaddr_t *uaddr, int len, int flags)
+{
+	struct rdsz_sock *rs = rdsz_sk(sock->sk);
+	enum rdsz_addr_fault fault;
+	struct rdsz_endpoint ep;
+	int err = 0;
+
+	fault = rdsz_addr_parse((struct sockaddr_storage *)uaddr, len, &ep);
+	if (fault)
+		return rdsz_connect_errno(fault);
+	mutex_lock(&rs->bind_lock);
+	if (ep.scope && rs->bound && rs->local.scope && rs->local.scope != ep.scope) {
+		err = -EINVAL;
+	} else {
+		rs->peer = ep;
+		rs->connected = true;
+	}
+	mutex_unlock(&rs->bind_lock);
+	return err;
+}
+
+static int rdsz_getname_local(struct rdsz_sock *rs, struct sockaddr_storage *ss)
+{
+	struct rdsz_endpoint zero = {};
+
+	if (rs->bound)
+		return rdsz_addr_format(ss, &rs->local);
+	if (rs->connected && !rdsz_addr_is_v4(&rs->peer.ip))
+		return rdsz_addr_format(ss, &zero);
+	memset(ss, 0, sizeof(struct sockaddr_in));
+	if (rs->connected)
+		ss->ss_family = AF_INET;
+	return sizeof(struct sockaddr_in);
+}
+
+static int rdsz_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
+{
+	struct rdsz_sock *rs = rdsz_sk(sock->sk);
+	struct sockaddr_storage ss;
+	int len = -ENOTCONN;
+
+	mutex_lock(&rs->bind_lock);
+	if (!peer)
+		len = rdsz_getname_local(rs, &ss);
+	else if (rs->connected)
+		len = rdsz_addr_format(&ss, &rs->peer);
+	mutex_unlock(&rs->bind_lock);
+	if (len > 0)
+		memcpy(uaddr, &ss, len);
+	return len;
+}
+
+/* Cookies raise POLLERR unless the socket asked for the cmsg form, then POLLIN: see completion.c. */
+static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wait)
+{
+	struct rdsz_sock *rs = rdsz_sk(sock->sk);
+	__poll_t mask = 0;
+
+	sock_poll_wait(file, sock, wait);
+	if (rs->sk.sk_err || !skb_queue_empty_lockless(&rs->sk.sk_error_queue))
+		mask |= EPOLLERR;
+	if (rdsz_cq_readable(rs->cq))
+		mask |= rs->completion_mode == RDSZC_COMPLETION_CMSG ?
+			EPOLLIN | EPOLLRDNORM : EPOLLERR;
+	spin_lock_bh(&rs->queue_lock);
+	if (!list_empty(&rs->recv_queue))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	spin_unlock_bh(&rs->queue_lock);
+	if (rdsz_cong_poll(rs))
+		mask |= EPOLLIN | EPOLLRDNORM | (rs->cong_monitor ? 0 : EPOLLWRBAND);
+	if (rdsz_sock_writable(rs))
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	return mask;
+}
+
+/* SIOCINQ: payload bytes of the next message. */
+static int rdsz_bytes_of_next(struct rdsz_sock *rs)
+{
+	struct rdsz_incoming *inc;
+	int len = 0;
+
+	spin_lock_bh(&rs->queue_lock);
+	inc = list_first_entry_or_null(&rs->recv_queue, struct rdsz_incoming, node);
+	if (inc)
+		len = inc->len;
+	spin_unlock_bh(&rs->queue_lock);
+	return len;
+}
+
+static int rdsz_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	struct rdsz_sock *rs = rdsz_sk(sock->sk);
+	int __user *out = (int __user *)arg;
+
+	switch (cmd) {
+	case SIOCINQ:
+		return put_user(rdsz_bytes_of_next(rs), out);
+	case SIOCOUTQ:
+		return put_user((int)READ_ONCE(rs->snd_bytes), out);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}
+
+static const struct proto_ops rdsz_proto_ops = {
+	.family		= AF_RDS,
+	.owner		= THIS_MODULE,
+	.release	= rdsz_release,
+	.bind		= rdsz_bind_op,
+	.connect	= rdsz_connect_op,
+	.socketpair	= sock_no_socketpair,
+	.accept		= sock_no_accept,
+	.getname	= rdsz_getname,
+	.poll		= rdsz_poll,
+	.ioctl		= rdsz_ioctl,
+	.gettstamp	= NULL,
+	.listen		= sock_no_listen,
+	.shutdown	= sock_no_shutdown,
+	.setsockopt	= rdsz_setsockopt,
+	RDSZ_GETSOCKOPT_OPS(rdsz_getsockopt),
+	.sendmsg	= rdsz_sendmsg,
+	.recvmsg	= rdsz_recvmsg,
+	.mmap		= sock_no_mmap,
+};
+
+static void rdsz_sock_init(struct rdsz_sock *rs, struct rdsz_net *rn, struct rdsz_cq *cq)
+{
+	rs->rn = rn;
+	rs->cq = cq;
+	mutex_init(&rs->bind_lock);
+	spin_lock_init(&rs->queue_lock);
+	INIT_LIST_HEAD(&rs->send_list);
+	INIT_LIST_HEAD(&rs->recv_queue);
+	rs->transport = RDSZ_TRANS_NONE;
+	rs->zc_threshold = -1;
+	rs->cong_seen = atomic_read(&rn->cong_gen);
+	spin_lock_bh(&rn->sock_lock);
+	list_add_tail(&rs->net_node, &rn->socks);
+	spin_unlock_bh(&rn->sock_lock);
+}
+
+static int rdsz_create(struct net *net, struct socket *sock, int protocol, int kern)
+{
+	struct rdsz_net *rn = rdsz_net_of(net);
+	struct rdsz_cq *cq;
+	struct sock *sk;
+
+	if (sock->type != SOCK_SEQPACKET || protocol)
+		return -ESOCKTNOSUPPORT;
+	sk = sk_alloc(net, PF_RDS, GFP_KERNEL, &rdsz_proto, kern);
+	if (!sk)
+		return -ENOMEM;
+	cq = rdsz_cq_alloc(rn, sk);
+	if (!cq) {
+		sk_free(sk);
+		return -ENOMEM;
+	}
+	sock_init_data(sock, sk);
+	sock->ops = &rdsz_proto_ops;
+	rdsz_sock_mark_zc(sock);
+	sock_set_flag(sk, SOCK_RCU_FREE);	/* the bind table is read under RCU */
+	sk->sk_destruct = rdsz_sock_destruct;
+	rdsz_sock_init(rdsz_sk(sk), rn, cq);
+	return 0;
+}
+
+static struct net_proto_family rdsz_family = {
+	.create	= rdsz_create,
+	.owner	= THIS_MODULE,
+};
+
+int rdsz_af_init(int family)
+{
+	int err;
+
+	/* The core checks the upper end only. */
+	if (family <= AF_UNSPEC || family >= NPROTO) {
+		pr_err("family=%d is no protocol family number (1..%d)\n", family, NPROTO - 1);
+		return -EINVAL;
+	}
+	err = proto_register(&rdsz_proto, 1);
+	if (err)
+		return err;
+	rdsz_family.family = family;
+	err = sock_register(&rdsz_family);
+	if (err) {
+		pr_err("cannot use protocol family %d (error %d)%s\n", family, err,
+		       err == -EEXIST ? ": the number is taken, choose another with family=" : "");
+		proto_unregister(&rdsz_proto);
+	}
+	return err;
+}
+
+void rdsz_af_exit(void)
+{
+	sock_unregister(rdsz_family.family);
+	proto_unregister(&rdsz_proto);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * recvmsg.c - one message, or what waits beside the messages, to a user's buffer.
+ *
+ * Order of a call: error queue if asked for, congestion notification, data, cookies alone. A message
+ * is taken off the queue before it is copied, so two readers never copy the same one; if a fault
+ * stops the copy or the control messages, it goes back to the head. MSG_PEEK consumes nothing.
+ */
+#include <linux/rds.h>
+
+#include "payload.h"
+#include "rdsz.h"
+
+static struct rdsz_incoming *rdsz_recv_take(struct rdsz_sock *rs, bool peek)
+{
+	struct rdsz_incoming *inc;
+
+	spin_lock_bh(&rs->queue_lock);
+	inc = list_first_entry_or_null(&rs->recv_queue, struct rdsz_incoming, node);
+	if (inc && peek)
+		refcount_inc(&inc->refs);
+	else if (inc)
+		list_del_init(&inc->node);
+	spin_unlock_bh(&rs->queue_lock);
+	return inc;
+}
+
+static void rdsz_recv_untake(struct rdsz_sock *rs, struct rdsz_incoming *inc)
+{
+	spin_lock_bh(&rs->queue_lock);
+	list_add(&inc->node, &rs->recv_queue);
+	spin_unlock_bh(&rs->queue_lock);
+	rdsz_sock_wake(rs, EPOLLIN | EPOLLRDNORM);
+}
+
+/* The reaper may swap the payload of a queued message: hold the one we read. */
+static int rdsz_recv_copy(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
+			  size_t len)
+{
+	struct rdsz_payload *p = NULL;
+	int err;
+
+	spin_lock_bh(&rs->queue_lock);
+	if (inc->payload)
+		p = rdsz_payload_get(inc->payload);
+	spin_unlock_bh(&rs->queue_lock);
+	if (!p)
+		return rdsz_incoming_copy(inc, &msg->msg_iter, len);
+	err = rdsz_payload_to_iter(p, &msg->msg_iter, len);
+	rdsz_payload_put(p);
+	return err;
+}
+
+static void rdsz_recv_put_name(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg)
+{
+	struct rdsz_endpoint from = inc->from;
+	struct sockaddr_storage ss;
+
+	if (!msg->msg_name)
+		return;
+	from.scope = rs->local.scope;
+	msg->msg_namelen = rdsz_addr_format(&ss, &from);
+	memcpy(msg->msg_name, &ss, msg->msg_namelen);
+}
+
+static int rdsz_recv_put_timestamp(struct rdsz_sock *rs, struct rdsz_incoming *inc,
+				   struct msghdr *msg)
+{
+	if (!inc->tstamp || !sock_flag(&rs->sk, SOCK_RCVTSTAMP))
+		return 0;
+	if (sock_flag(&rs->sk, SOCK_TSTAMP_NEW)) {
+		struct timespec64 ts = ktime_to_timespec64(inc->tstamp);
+		struct __kernel_sock_timeval tv = {
+			.tv_sec = ts.tv_sec,
+			.tv_usec = ts.tv_nsec / NSEC_PER_USEC,
+		};
+
+		return put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP_NEW, sizeof(tv), &tv);
+	} else {
+		struct __kernel_old_timeval tv = ns_to_kernel_old_timeval(ktime_to_ns(inc->tstamp));
+
+		return put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP_OLD, sizeof(tv), &tv);
+	}
+}
+
+/* Data and all that rides along with it. Returns what recvmsg returns. */
+static int rdsz_recv_message(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
+			     size_t len, int flags)
+{
+	size_t part = min_t(size_t, len, inc->len);
+	int err;
+
+	err = rdsz_recv_copy(rs, inc, msg, part);
+	if (!err)
+		err = rdsz_recv_put_timestamp(rs, inc, msg);
+	if (!err && READ_ONCE(rs->completion_mode) != RDSZC_COMPLETION_ERRQUEUE)
+		err = min(rdsz_cq_put_cmsgs(rs, msg, flags), 0);
+	if (err)
+		return err;
+	rdsz_recv_put_name(rs, inc, msg);
+	if (part < inc->len)
+		msg->msg_flags |= MSG_TRUNC;
+	return flags & MSG_TRUNC ? inc->len : part;
+}
+
+static int rdsz_recv_data(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
+			  size_t len, int flags)
+{
+	int ret = rdsz_recv_message(rs, inc, msg, len, flags);
+
+	if (!(flags & MSG_PEEK)) {
+		if (ret < 0) {
+			rdsz_recv_untake(rs, inc);
+			return ret;
+		}
+		rdsz_recv_uncharge(rs, inc);
+		rdsz_stat_inc(rs->rn, recv_delivered);
+		rdsz_stat_add(rs->rn, copy_to_user, min_t(size_t, len, inc->len));
+	}
+	rdsz_incoming_put(inc);
+	return ret;
+}
+
+/* A congestion notification, alone. Without room for it, it waits, and data may pass. */
+static bool rdsz_recv_congestion(struct rdsz_sock *rs, struct msghdr *msg, int flags, int *ret)
+{
+	u64 notify = READ_ONCE(rs->cong_notify);
+
+	if (!notify)
+		return false;
+	if (!msg->msg_control || msg->msg_controllen < CMSG_SPACE(sizeof(notify))) {
+		rdsz_stat_inc(rs->rn, cong_notify_no_room);
+		return false;
+	}
+	*ret = put_cmsg(msg, SOL_RDS, RDS_CMSG_CONG_UPDATE, sizeof(notify), &notify);
+	if (!*ret && !(flags & MSG_PEEK))
+		rdsz_cong_take_notify(rs, notify);
+	return true;
+}
+
+/* Cookies alone end a call that would block only where the socket itself asked for that form. */
+static bool rdsz_recv_cookies(struct rdsz_sock *rs, struct msghdr *msg, int flags, bool nonblock,
+			      int *ret)
+{
+	u8 mode = READ_ONCE(rs->completion_mode);
+
+	if (mode == RDSZC_COMPLETION_ERRQUEUE || (mode == RDSZC_COMPLETION_BOTH && !nonblock))
+		return false;
+	*ret = rdsz_cq_put_cmsgs(rs, msg, flags);
+	if (!*ret)
+		return false;
+	*ret = min(*ret, 0);
+	return true;
+}
+
+static bool rdsz_recv_ready(struct rdsz_sock *rs)
+{
+	return !list_empty_careful(&rs->recv_queue) || READ_ONCE(rs->cong_notify) ||
+		(READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_CMSG &&
+		 rdsz_cq_readable(rs->cq));
+}
+
+static int rdsz_recv_wait(struct rdsz_sock *rs, long *timeo)
+{
+	long left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk), rdsz_recv_ready(rs),
+						     *timeo);
+
+	if (left == 0)
+		return -ETIMEDOUT;
+	if (left < 0)
+		return sock_intr_errno(*timeo);
+	*timeo = left;
+	return 0;
+}
+
+int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
+{
+	struct rdsz_sock *rs = rdsz_sk(sock->sk);
+	bool nonblock = flags & MSG_DONTWAIT;
+	long timeo = sock_rcvtimeo(sock->sk, nonblock);
+	struct rdsz_incoming *inc;
+	int ret;
+
+	if (flags & MSG_OOB)
+		return 0;
+	if (flags & MSG_ERRQUEUE)
+		return rdsz_cq_recv_errqueue(rs, msg, len, flags);
+	msg->msg_namelen = 0;
+	for (;;) {
+		if (rdsz_recv_congestion(rs, msg, flags, &ret))
+			return ret;
+		inc = rdsz_recv_take(rs, flags & MSG_PEEK);
+		if (inc)
+			return rdsz_recv_data(rs, inc, msg, len, flags);
+		if (rdsz_recv_cookies(rs, msg, flags, nonblock, &ret))
+			return ret;
+		if (nonblock)
+			return -EAGAIN;
+		ret = rdsz_recv_wait(rs, &timeo);
+		if (ret)
+			return ret;
+	}
+}
