@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * completion.c - cookies on their way back to the sender.
+ *
+ * A cookie means: the buffer is yours again. It never means "delivered". Exactly one comes back for
+ * each message sent with a cookie, and none for a send that failed. It may be there before sendmsg
+ * returns (the payload was copied), and it is never there while the message could still be read from
+ * the user's pages by us, by TCP, or by a reader on this host: the record hangs on the payload, and
+ * the payload's last put is what makes it ready.
+ *
+ * Room is reserved at send time, so that nothing can fail when a message completes in softirq.
+ * Batches are made when somebody reads. There is one ready list per verdict, so that verdicts which
+ * alternate still make long runs; order holds within each. A queue outlives its socket: records that
+ * become ready after close() are freed unseen.
+ */
+#include <linux/rds.h>
+#include <linux/slab.h>
+#include <net/compat.h>
+
+#include "errqueue.h"
+#include "rdsz.h"
+
+struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk)
+{
+	struct rdsz_cq *cq = kzalloc(sizeof(*cq), GFP_KERNEL_ACCOUNT);
+	int i;
+
+	if (!cq)
+		return NULL;
+	refcount_set(&cq->refs, 1);
+	spin_lock_init(&cq->lock);
+	cq->sk = sk;
+	refcount_inc(&rn->refs);
+	cq->rn = rn;
+	for (i = 0; i < RDSZ_VERDICTS; i++)
+		INIT_LIST_HEAD(&cq->ready[i]);
+	return cq;
+}
+
+static void rdsz_cq_put(struct rdsz_cq *cq)
+{
+	if (!refcount_dec_and_test(&cq->refs))
+		return;
+	rdsz_net_put(cq->rn);
+	kfree(cq);
+}
+
+static void rdsz_completion_free(struct rdsz_completion *c)
+{
+	rdsz_cq_put(c->cq);
+	kfree(c);
+}
+
+static void rdsz_completions_free(struct list_head *list)
+{
+	struct rdsz_completion *c, *next;
+
+	list_for_each_entry_safe(c, next, list, node)
+		rdsz_completion_free(c);
+}
+
+/* The socket is closed: what is ready goes, what is pending will find nobody. */
+void rdsz_cq_close(struct rdsz_cq *cq)
+{
+	LIST_HEAD(unread);
+	int i;
+
+	spin_lock_bh(&cq->lock);
+	cq->sk = NULL;
+	for (i = 0; i < RDSZ_VERDICTS; i++) {
+		list_splice_tail_init(&cq->ready[i], &unread);
+		cq->nr_ready[i] = 0;
+	}
+	spin_unlock_bh(&cq->lock);
+	rdsz_completions_free(&unread);
+	rdsz_cq_put(cq);
+}
+
+static u32 rdsz_cq_unread(const struct rdsz_cq *cq)
+{
+	return READ_ONCE(cq->nr_ready[RDSZ_ZEROCOPIED]) + READ_ONCE(cq->nr_ready[RDSZ_COPIED]);
+}
+
+bool rdsz_cq_readable(struct rdsz_cq *cq)
+{
+	return rdsz_cq_unread(cq) != 0;
+}
+
+bool rdsz_cq_full(struct rdsz_cq *cq, int max)
+{
+	return READ_ONCE(cq->nr_pending) + rdsz_cq_unread(cq) >= max;
+}
+
+/**
+ * rdsz_completion_reserve() - a record for a message that is about to be sent
+ * @cq: queue of the sender
+ * @cookie: what the sender calls the message
+ * @max: limit of outstanding plus unread records
+ *
+ * Return: the record, or ERR_PTR: -ENOMEM; -EAGAIN: the limit is reached and unread ones wait, the
+ *	sender must reap; -EBUSY: it is reached, and only waiting helps.
+ */
+struct rdsz_completion *rdsz_completion_reserve(struct rdsz_cq *cq, u32 cookie, int max)
+{
+	struct rdsz_completion *c = kmalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	int err = 0;
+
+	if (!c)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_bh(&cq->lock);
+	if (rdsz_cq_full(cq, max))
+		err = rdsz_cq_unread(cq) ? -EAGAIN : -EBUSY;
+	else
+		cq->nr_pending++;
+	spin_unlock_bh(&cq->lock);
+	if (err) {
+		kfree(c);
+		return ERR_PTR(err);
+	}
+	refcount_inc(&cq->refs);
+	c->cq = cq;
+	c->cookie = cookie;
+	return c;
+}
+
+/* The send failed: no cookie comes back. */
+void rdsz_completion_cancel(struct rdsz_completion *c)
+{
+	struct rdsz_cq *cq = c->cq;
+
+	spin_lock_bh(&cq->lock);
+	cq->nr_pending--;
+	spin_unlock_bh(&cq->lock);
+	rdsz_sock_wake(rdsz_sk(cq->sk), EPOLLOUT | EPOLLWRNORM);
+	rdsz_completion_free(c);
+}
+
+static void rdsz_cq_wake(struct rdsz_cq *cq, struct sock *sk)
+{
+	rdsz_sock_wake(rdsz_sk(sk), EPOLLERR | EPOLLIN | EPOLLRDNORM);
+	sock_put(sk);
+}
+
+/**
+ * rdsz_completion_done() - the buffer is the sender's again
+ * @c: record; it belongs to the queue from here on
+ * @copied: the verdict
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_completion_done(struct rdsz_completion *c, bool copied)
+{
+	enum rdsz_verdict verdict = copied ? RDSZ_COPIED : RDSZ_ZEROCOPIED;
+	struct rdsz_cq *cq = c->cq;
+	struct sock *sk;
+
+	rdsz_stat_inc(cq->rn, zc_completed);
+	if (copied)
+		rdsz_stat_inc(cq->rn, zc_completed_copied);
+	spin_lock_bh(&cq->lock);
+	cq->nr_pending--;
+	sk = cq->sk;
+	if (sk) {
+		list_add_tail(&c->node, &cq->ready[verdict]);
+		WRITE_ONCE(cq->nr_ready[verdict], cq->nr_ready[verdict] + 1);
+		sock_hold(sk);
+	}
+	spin_unlock_bh(&cq->lock);
+	if (sk)
+		rdsz_cq_wake(cq, sk);
+	else
+		rdsz_completion_free(c);
+}
+
+/* Detach up to @max of the oldest records of one verdict. */
+static u32 rdsz_cq_take_run(struct rdsz_cq *cq, enum rdsz_verdict v, u32 max, struct list_head *out)
+	__must_hold(&cq->lock)
+{
+	u32 n = 0;
+
+	lockdep_assert_held(&cq->lock);
+	while (n < max && !list_empty(&cq->ready[v])) {
+		list_move_tail(cq->ready[v].next, out);
+		n++;
+	}
+	WRITE_ONCE(cq->nr_ready[v], cq->nr_ready[v] - n);
+	return n;
+}
+
+/* They go back to where they came from, as if nobody had taken them. */
+static void rdsz_cq_untake_run(struct rdsz_cq *cq, enum rdsz_verdict v, struct list_head *list)
+	__must_hold(&cq->lock)
+{
+	u32 n = 0;
+	struct list_head *pos;
+
+	lockdep_assert_held(&cq->lock);
+	list_for_each(pos, list)
+		n++;
+	list_splice_init(list, &cq->ready[v]);
+	WRITE_ONCE(cq->nr_ready[v], cq->nr_ready[v] + n);
+}
+
+static u32 rdsz_cq_take_any(struct rdsz_cq *cq, u32 max, struct list_head *out,
+			    enum rdsz_verdict *verdict)
+{
+	u32 n = 0;
+
+	spin_lock_bh(&cq->lock);
+	for (*verdict = 0; *verdict < RDSZ_VERDICTS; (*verdict)++) {
+		n = rdsz_cq_take_run(cq, *verdict, max, out);
+		if (n)
+			break;
+	}
+	spin_unlock_bh(&cq->lock);
+	return n;
+}
+
+static void rdsz_cq_untake(struct rdsz_cq *cq, enum rdsz_verdict verdict, struct list_head *list)
+{
+	spin_lock_bh(&cq->lock);
+	rdsz_cq_untake_run(cq, verdict, list);
+	spin_unlock_bh(&cq->lock);
+}
+
+/* They were read: there is room for new ones. */
+static void rdsz_cq_reaped(struct rdsz_sock *rs, struct list_head *list)
+{
+	rdsz_completions_free(list);
+	rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
+}
+
+static bool rdsz_cookie_cmsg_fits(const struct msghdr *msg)
+{
+	size_t need = CMSG_SPACE(sizeof(struct rds_zcopy_cookies));
+
+#ifdef CONFIG_COMPAT
+	if (msg->msg_flags & MSG_CMSG_COMPAT)
+		need = sizeof(struct compat_cmsghdr) +
+			ALIGN(sizeof(struct rds_zcopy_cookies), sizeof(compat_int_t));
+#endif
+	return msg->msg_control && msg->msg_controllen >= need;
+}
+
+static int rdsz_cq_put_cmsg(struct rdsz_sock *rs, struct msghdr *msg, bool peek)
+{
+	struct rds_zcopy_cookies cookies = {};
+	struct rdsz_completion *c;
+	enum rdsz_verdict verdict;
+	LIST_HEAD(taken);
+	int err;
+
+	if (!rdsz_cq_take_any(rs->cq, ARRAY_SIZE(cookies.cookies), &taken, &verdict))
+		return 0;
+	list_for_each_entry(c, &taken, node)
+		cookies.cookies[cookies.num++] = c->cookie;
+	err = put_cmsg(msg, SOL_RDS, RDS_CMSG_ZCOPY_COMPLETION, sizeof(cookies), &cookies);
+	if (err || peek)
+		rdsz_cq_untake(rs->cq, verdict, &taken);
+	else
+		rdsz_cq_reaped(rs, &taken);
+	return err ?: 1;
+}
+
+/**
+ * rdsz_cq_put_cmsgs() - cookies as control messages, up to eight each, as many as there is room for
+ * @rs: reader
+ * @msg: where to
+ * @flags: of recvmsg; with MSG_PEEK one control message, and nothing is taken
+ *
+ * Context: process.
+ * Return: how many control messages; -EFAULT if the first failed. The cookies of a failed one stay.
+ */
+int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags)
+{
+	int n = 0;
+
+	while (rdsz_cq_readable(rs->cq)) {
+		int put;
+
+		if (!rdsz_cookie_cmsg_fits(msg)) {
+			if (!n)
+				rdsz_stat_inc(rs->rn, zc_cmsg_no_room);
+			break;
+		}
+		put = rdsz_cq_put_cmsg(rs, msg, flags & MSG_PEEK);
+		if (put <= 0)
+			return n ?: put;
+		n++;
+		if (flags & MSG_PEEK)
+			break;
+	}
+	return n;
+}
