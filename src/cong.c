@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cong.c - congestion maps: one bit for each port of an address, 1 = do not send.
+ *
+ * Maps are kept per namespace and address. A socket sets and clears the bit of its port in the map of
+ * its address; each peer of that address gets the whole map by an update. What a peer sent stands in
+ * the map of the peer's address. Loop conns use one map for both directions, so no update is needed.
+ *
+ * Bits are changed with atomic operations or, by an update, copied over; readers need no lock. The
+ * tree is under cong_lock, in any context up to softirq. Order for those who wait: change the bits,
+ * count cong_gen, then wake.
+ */
+#include <linux/bitops.h>
+#include <linux/slab.h>
+
+#include "payload.h"
+#include "rdsz.h"
+
+static struct rdsz_map *rdsz_map_find(struct rdsz_net *rn, const struct in6_addr *ip,
+				      struct rb_node **parent, struct rb_node ***link)
+	__must_hold(&rn->cong_lock)
+{
+	struct rb_node **p = &rn->maps.rb_node;
+
+	*parent = NULL;
+	while (*p) {
+		struct rdsz_map *map = rb_entry(*p, struct rdsz_map, node);
+		int order = rdsz_addr_cmp(ip, &map->ip);
+
+		if (!order)
+			return map;
+		*parent = *p;
+		p = order < 0 ? &(*p)->rb_left : &(*p)->rb_right;
+	}
+	*link = p;
+	return NULL;
+}
+
+static struct rdsz_map *rdsz_map_alloc(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp)
+{
+	struct rdsz_map *map = kzalloc(sizeof(*map), gfp);
+
+	if (!map)
+		return NULL;
+	refcount_set(&map->refs, 1);
+	refcount_inc(&rn->refs);
+	map->rn = rn;
+	map->ip = *ip;
+	init_waitqueue_head(&map->wait);
+	return map;
+}
+
+/**
+ * rdsz_map_get() - the map of an address, made if need be, with a reference
+ * @rn: namespace
+ * @ip: address
+ * @gfp: how to allocate
+ */
+struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp)
+{
+	struct rdsz_map *fresh = rdsz_map_alloc(rn, ip, gfp);
+	struct rb_node *parent, **link;
+	struct rdsz_map *map;
+
+	if (!fresh)
+		return NULL;
+	spin_lock_bh(&rn->cong_lock);
+	map = rdsz_map_find(rn, ip, &parent, &link);
+	if (map) {
+		refcount_inc(&map->refs);
+	} else {
+		rb_link_node(&fresh->node, parent, link);
+		rb_insert_color(&fresh->node, &rn->maps);
+		map = fresh;
+		fresh = NULL;
+	}
+	spin_unlock_bh(&rn->cong_lock);
+	if (fresh) {
+		rdsz_net_put(rn);
+		kfree(fresh);
+	}
+	return map;
+}
+
+void rdsz_map_put(struct rdsz_map *map)
+{
+	struct rdsz_net *rn = map->rn;
+
+	local_bh_disable();
+	if (!refcount_dec_and_lock(&map->refs, &rn->cong_lock)) {
+		local_bh_enable();
+		return;
+	}
+	rb_erase(&map->node, &rn->maps);
+	spin_unlock_bh(&rn->cong_lock);
+	kfree(map);
+	rdsz_net_put(rn);
+}
+
+bool rdsz_map_test(const struct rdsz_map *map, __be16 port)
+{
+	return test_bit_le(ntohs(port), map->bits);
+}
+
+/* Wake what this map held up: senders that sleep, monitors, and pollers that met congestion. */
+static void rdsz_map_changed(struct rdsz_map *map)
+{
+	struct rdsz_net *rn = map->rn;
+	struct rdsz_sock *rs;
+
+	atomic_inc(&rn->cong_gen);
+	wake_up_all(&map->wait);
+	spin_lock_bh(&rn->sock_lock);
+	list_for_each_entry(rs, &rn->socks, net_node) {
+		if (READ_ONCE(rs->cong_mask)) {
+			WRITE_ONCE(rs->cong_notify, rs->cong_notify | rs->cong_mask);
+			WRITE_ONCE(rs->cong_mask, 0);
+		} else if (!READ_ONCE(rs->cong_hit)) {
+			continue;
+		}
+		rdsz_sock_wake(rs, EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	}
+	spin_unlock_bh(&rn->sock_lock);
+}
+
+/* Each TCP peer of the address gets the new map, before any message that is queued later. */
+static void rdsz_map_send(struct rdsz_map *map)
+{
+	struct rdsz_conn *conn = NULL;
+
+	while ((conn = rdsz_conn_next(map->rn, conn))) {
+		if (conn->local_map != map || conn->ops != &rdsz_tcp_transport)
+			continue;
+		if (!test_and_set_bit(RDSZ_PATH_MAP_DUE, &conn->path.flags))
+			rdsz_stat_inc(map->rn, cong_update_queued);
+		rdsz_path_kick(&conn->path, false);
+	}
+}
+
+/**
+ * rdsz_cong_set_local() - our port is congested, or is not any more
+ * @rs: socket; its queue_lock is held, which keeps changes in order
+ * @congested: new state
+ */
+void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested)
+	__must_hold(&rs->queue_lock)
+{
+	struct rdsz_map *map = rs->map;
+	int port = ntohs(rs->bind_key.port);
+
+	lockdep_assert_held(&rs->queue_lock);
+	rs->congested = congested;
+	if (congested)
+		set_bit_le(port, map->bits);
+	else
+		clear_bit_le(port, map->bits);
+	rdsz_map_send(map);
+	if (!congested)
+		rdsz_map_changed(map);
+}
+
+/**
+ * rdsz_cong_received() - a peer sent its map
+ * @conn: peer
+ * @inc: frame of RDSZ_MAP_BYTES, taken over
+ */
+void rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc)
+{
+	rdsz_incoming_read(inc, (u8 *)conn->peer_map->bits, RDSZ_MAP_BYTES);
+	rdsz_incoming_put(inc);
+	rdsz_stat_inc(conn->rn, cong_update_received);
+	rdsz_map_changed(conn->peer_map);
+}
+
+/* In monitor mode a refused send makes the socket wait for its port's group. */
+static void rdsz_cong_remember(struct rdsz_sock *rs, __be16 port)
+{
+	spin_lock_bh(&rs->rn->sock_lock);
+	rs->cong_hit = true;
+	if (rs->cong_monitor)
+		WRITE_ONCE(rs->cong_mask, rs->cong_mask | 1ULL << (ntohs(port) % 64));
+	spin_unlock_bh(&rs->rn->sock_lock);
+}
+
+/**
+ * rdsz_cong_wait() - wait until a destination takes messages
+ * @rs: sender
+ * @conn: where to
+ * @port: destination port
+ * @nonblock: do not wait
+ * @timeo: time left in jiffies, updated
+ *
+ * Return: 0, -ENOBUFS (congested, non-blocking), -ETIMEDOUT, or what a signal makes of it.
+ */
+int rdsz_cong_wait(struct rdsz_sock *rs, struct rdsz_conn *conn, __be16 port, bool nonblock,
+		   long *timeo)
+{
+	struct rdsz_map *map = conn->peer_map;
+	long left;
+
+	if (!rdsz_map_test(map, port))
+		return 0;
+	rdsz_path_want(&conn->path);
+	rdsz_cong_remember(rs, port);
+	if (!rdsz_map_test(map, port))	/* it cleared before it could be remembered */
+		return 0;
+	if (nonblock) {
+		rdsz_stat_inc(rs->rn, cong_send_error);
+		return -ENOBUFS;
+	}
+	rdsz_stat_inc(rs->rn, cong_send_blocked);
+	left = wait_event_interruptible_timeout(map->wait, !rdsz_map_test(map, port), *timeo);
+	if (left == 0)
+		return -ETIMEDOUT;
+	if (left < 0)
+		return sock_intr_errno(*timeo);
+	*timeo = left;
+	return 0;
+}
+
+/* The frame that carries our map as it is now; sequence number 0, never retransmitted. */
+struct rdsz_message *rdsz_cong_update_message(struct rdsz_path *path)
+{
+	struct rdsz_payload *p;
+	struct rdsz_message *m;
+
+	p = rdsz_payload_from_bytes(path->conn->local_map->bits, RDSZ_MAP_BYTES, GFP_KERNEL);
+	if (!p)
+		return NULL;
+	m = rdsz_message_alloc(path, p, RDSZ_MAP_BYTES, 0, 0, GFP_KERNEL);
+	if (!m) {
+		rdsz_payload_put(p);
+		return NULL;
+	}
+	m->hdr.flags = RDSZ_FLAG_MAP;
+	return m;
+}
+
+/*
+ * For poll. With RDS_CONG_MONITOR: a notification waits. Without: some map changed since the last
+ * time this was asked; programs take it as a hint to try again, so it shows once.
+ */
+bool rdsz_cong_poll(struct rdsz_sock *rs)
+{
+	u32 gen = atomic_read(&rs->rn->cong_gen);
+
+	if (READ_ONCE(rs->cong_monitor))
+		return READ_ONCE(rs->cong_notify) != 0;
+	if (READ_ONCE(rs->cong_seen) == gen)
+		return false;
+	WRITE_ONCE(rs->cong_seen, gen);
+	WRITE_ONCE(rs->cong_hit, false);
+	return true;
+}
+
+/* The groups in @taken were told to the reader. */
+void rdsz_cong_take_notify(struct rdsz_sock *rs, u64 taken)
+{
+	spin_lock_bh(&rs->rn->sock_lock);
+	WRITE_ONCE(rs->cong_notify, rs->cong_notify & ~taken);
+	spin_unlock_bh(&rs->rn->sock_lock);
+}

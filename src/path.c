@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * path.c - a lane of a conn: its state machine, its queues, and who may transmit.
+ *
+ *            want                    established
+ *   DOWN ------------> CONNECTING ---------------> UP
+ *    ^                     |                        | drop, or a newer connection
+ *    |       failed        |                        v
+ *    +---------------------+------------- DISCONNECTING
+ *              drained, or out of time
+ *
+ * One worker (state_work) makes all changes; everybody else leaves a bit in path->flags and wakes
+ * it. An accepted connection enters DOWN, and is UP at once. While DISCONNECTING what the peer sent is
+ * still read and its acknowledgements still count; nothing is sent.
+ *
+ * The right to transmit is the bit RDSZ_PATH_OWNED. Who finds it taken leaves RDSZ_PATH_KICKED, which
+ * the owner looks at again after it has let go, so no request is lost. The owner alone touches
+ * path->pass and takes messages off send_queue to send them.
+ */
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+
+#include "rdsz.h"
+
+#define RDSZ_CLOSE_MS		5000	/* longest orderly shutdown */
+#define RDSZ_DRAIN_POLL_MS	20
+#define RDSZ_CONNECT_MS		3000	/* a connect that takes longer starts over */
+#define RDSZ_OWNER_RUNS		8	/* transmit runs in a row before the worker takes over */
+
+/* ---- waking the worker ---- */
+
+static void rdsz_path_poke(struct rdsz_path *path, unsigned int ms)
+{
+	rdsz_net_queue_work(path->conn->rn, &path->state_work, msecs_to_jiffies(ms));
+}
+
+/* Somebody has something to send. Cheap when the path is up. */
+void rdsz_path_want(struct rdsz_path *path)
+{
+	if (rdsz_path_is_up(path) || test_and_set_bit(RDSZ_PATH_WANTED, &path->flags))
+		return;
+	rdsz_path_poke(path, 0);
+}
+
+/**
+ * rdsz_path_drop() - ask for the path to go down
+ * @path: path
+ * @reason: the first one given counts
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason)
+{
+	cmpxchg(&path->drop_reason, RDSZ_DROP_NONE, reason);
+	set_bit(RDSZ_PATH_DROP, &path->flags);
+	rdsz_path_poke(path, 0);
+}
+
+void rdsz_path_established(struct rdsz_path *path)
+{
+	set_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
+	rdsz_path_poke(path, 0);
+}
+
+/**
+ * rdsz_path_hand_over() - the listener has a connection of this peer
+ * @path: path
+ * @sock: accepted socket, taken over; a newer one replaces one that still waits
+ *
+ * The large side takes it into the path. To the small side it is a wake-up: it connects, and lets the
+ * peer's connection go once its own request is out.
+ */
+void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock)
+{
+	bool wakeup = rdsz_conn_is_small(path->conn);
+	struct socket *old = xchg(wakeup ? &path->wakeup : &path->accepted, sock);
+
+	if (old)
+		sock_release(old);
+	if (wakeup)
+		set_bit(RDSZ_PATH_WANTED, &path->flags);
+	rdsz_path_poke(path, 0);
+}
+
+/* A valid frame came: the connection works, the next reconnect may be quick. */
+void rdsz_path_alive(struct rdsz_path *path)
+{
+	if (READ_ONCE(path->backoff))
+		WRITE_ONCE(path->backoff, 0);
+}
+
+/* ---- transmitting ---- */
+
+static void rdsz_path_own(struct rdsz_path *path)
+{
+	wait_on_bit_lock(&path->flags, RDSZ_PATH_OWNED, TASK_UNINTERRUPTIBLE);
+}
+
+static void rdsz_path_disown(struct rdsz_path *path)
+{
+	clear_bit_unlock(RDSZ_PATH_OWNED, &path->flags);
+	smp_mb__after_atomic();	/* let go, then look at KICKED and at those who wait for the bit */
+	wake_up_bit(&path->flags, RDSZ_PATH_OWNED);
+}
+
+static void rdsz_path_send_later(struct rdsz_path *path, unsigned long delay)
+{
+	rdsz_net_queue_work(path->conn->rn, &path->send_work, delay);
+}
+
+static void rdsz_path_transmit(struct rdsz_path *path)
+{
+	struct rdsz_net *rn = path->conn->rn;
+	int runs, err;
+
+	for (runs = 0; runs < RDSZ_OWNER_RUNS; runs++) {
+		if (!rdsz_path_is_up(path))
+			return;
+		if (test_and_set_bit_lock(RDSZ_PATH_OWNED, &path->flags)) {
+			rdsz_stat_inc(rn, send_lock_contention);
+			return;
+		}
+		clear_bit(RDSZ_PATH_KICKED, &path->flags);
+		smp_mb__after_atomic();	/* clear, then look at the queues; pairs with the kicker */
+		err = rdsz_path_is_up(path) ? path->conn->ops->xmit(path) : 0;
+		rdsz_path_disown(path);
+		if (err == -ENOMEM) {
+			rdsz_stat_inc(rn, send_delayed_retry);
+			rdsz_path_send_later(path, 2);
+			return;
+		}
+		if (!test_bit(RDSZ_PATH_KICKED, &path->flags))
+			return;
+		rdsz_stat_inc(rn, send_lock_queue_raced);
+	}
+	rdsz_path_send_later(path, 0);
+}
+
+/**
+ * rdsz_path_kick() - there may be something to transmit
+ * @path: path
+ * @may_sleep: transmit right here, if the transport allows it
+ */
+void rdsz_path_kick(struct rdsz_path *path, bool may_sleep)
+{
+	set_bit(RDSZ_PATH_KICKED, &path->flags);
+	smp_mb__after_atomic();	/* queue, then KICKED, then the owner bit */
+	if (!rdsz_path_is_up(path))
+		rdsz_path_want(path);
+	else if (may_sleep && !path->conn->ops->needs_worker())
+		rdsz_path_transmit(path);
+	else
+		rdsz_path_send_later(path, 0);
+}
+
+static void rdsz_path_send_work(struct work_struct *work)
+{
+	rdsz_path_transmit(container_of(to_delayed_work(work), struct rdsz_path, send_work));
+}
+
+/**
+ * rdsz_path_start_watch() - something was handed to TCP: see to it that it gets somewhere
+ * @path: path
+ *
+ * The worker looks four times in stall_ms, as long as there are segments in flight.
+ */
+void rdsz_path_start_watch(struct rdsz_path *path)
+{
+	if (test_and_set_bit(RDSZ_PATH_WATCHED, &path->flags))
+		return;
+	WRITE_ONCE(path->una_moved, jiffies);
+	rdsz_path_poke(path, READ_ONCE(path->conn->rn->sysctl.stall_ms) / 4 + 1);
+}
+
+/* ---- queues ---- */
+
+/**
+ * rdsz_path_enqueue() - put a message into the send queue, and into its sender's list
+ * @m: message; the queues take references of their own
+ *
+ * Both under the path lock, so that nobody can withdraw it before it is in both.
+ */
+void rdsz_path_enqueue(struct rdsz_message *m)
+{
+	struct rdsz_path *path = m->path;
+	struct rdsz_sock *rs = m->rs;
+
+	spin_lock_bh(&path->lock);
+	m->hdr.seq = cpu_to_be64(path->next_tx_seq++);
+	set_bit(RDSZ_MSG_ON_PATH, &m->flags);
+	refcount_inc(&m->refs);
+	list_add_tail(&m->path_node, &path->send_queue);
+	if (rs) {
+		spin_lock(&rs->queue_lock);
+		set_bit(RDSZ_MSG_ON_SOCK, &m->flags);
+		refcount_inc(&m->refs);
+		sock_hold(&rs->sk);
+		list_add_tail(&m->sock_node, &rs->send_list);
+		spin_unlock(&rs->queue_lock);
+	}
+	spin_unlock_bh(&path->lock);
+}
+
+/**
+ * rdsz_path_acked() - TCP has an acknowledgement
+ * @path: path
+ * @snd_una: everything before it has reached the peer's TCP
+ *
+ * Context: process or softirq, perhaps under the lock of the TCP socket.
+ */
+void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
+{
+	struct rdsz_message *m, *next;
+	LIST_HEAD(done);
+
+	spin_lock_bh(&path->lock);
+	list_for_each_entry_safe(m, next, &path->retrans, path_node) {
+		if (!rdsz_tcp_seq_acked(m->tcp_end, snd_una))
+			break;
+		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		list_move_tail(&m->path_node, &done);
+	}
+	spin_unlock_bh(&path->lock);
+
+	list_for_each_entry_safe(m, next, &done, path_node) {
+		list_del_init(&m->path_node);
+		rdsz_message_release_space(m);
+		rdsz_message_put(m);
+	}
+}
+
+/* The connection is gone: what it may not have delivered goes out first on the next one. */
+static void rdsz_path_requeue(struct rdsz_path *path)
+{
+	struct rdsz_message *m;
+
+	spin_lock_bh(&path->lock);
+	list_for_each_entry(m, &path->retrans, path_node)
+		m->hdr.flags |= RDSZ_FLAG_RETRANSMITTED;
+	list_splice_init(&path->retrans, &path->send_queue);
+	spin_unlock_bh(&path->lock);
+}
+
+static bool rdsz_path_has_work(struct rdsz_path *path)
+{
+	return !list_empty_careful(&path->send_queue);
+}
+
+/* ---- state machine ---- */
+
+static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason reason)
+{
+	struct rdsz_net *rn = path->conn->rn;
+
+	switch (reason) {
+	case RDSZ_DROP_PEER:
+		rdsz_stat_inc(rn, conn_drop_peer);
+		break;
+	case RDSZ_DROP_SEND:
+		rdsz_stat_inc(rn, conn_drop_send);
+		break;
+	case RDSZ_DROP_PROTOCOL:
+		rdsz_stat_inc(rn, conn_drop_protocol);
+		break;
+	case RDSZ_DROP_STALLED:
+		rdsz_stat_inc(rn, conn_drop_stalled);
+		break;
+	case RDSZ_DROP_REPLACED:
+		rdsz_stat_inc(rn, tcp_replaced);
+		break;
+	case RDSZ_DROP_WAKEUP:
+	case RDSZ_DROP_NONE:
+		break;
+	}
+}
+
+/* The only place that changes the state. Release: who sees UP sees the connection. */
+static void rdsz_path_set_state(struct rdsz_path *path, enum rdsz_path_state state)
+{
+	if (path->state == RDSZ_PATH_UP)
+		rdsz_stat_inc(path->conn->rn, conn_reset);
+	if (state == RDSZ_PATH_UP)
+		rdsz_stat_inc(path->conn->rn, conn_up);
+	smp_store_release(&path->state, state);
+}
+
+/* Random in 0..backoff, which then doubles; the first try after an outage is immediate. */
+static void rdsz_path_back_off(struct rdsz_path *path)
+{
+	const struct rdsz_sysctl *sysctl = &path->conn->rn->sysctl;
+	unsigned int low = READ_ONCE(sysctl->reconnect_min_delay_ms);
+	unsigned int high = max_t(unsigned int, low, READ_ONCE(sysctl->reconnect_max_delay_ms));
+	unsigned int delay = path->backoff ? get_random_u32() % path->backoff + 1 : 0;
+
+	path->next_try = jiffies + msecs_to_jiffies(delay);
+	WRITE_ONCE(path->backoff, clamp(path->backoff * 2, low, high));
+}
+
+static void rdsz_path_go_down(struct rdsz_path *path)
+{
+	path->conn->ops->close(path);
+	rdsz_path_requeue(path);
+	clear_bit(RDSZ_PATH_DROP, &path->flags);
+	clear_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
+	WRITE_ONCE(path->drop_reason, RDSZ_DROP_NONE);
+	rdsz_path_set_state(path, RDSZ_PATH_DOWN);
+	rdsz_path_back_off(path);
+	/* The owner of the connection brings it back; the large side only if it has something to say. */
+	if (rdsz_conn_is_small(path->conn) || rdsz_path_has_work(path))
+		set_bit(RDSZ_PATH_WANTED, &path->flags);
+}
+
+static void rdsz_path_go_up(struct rdsz_path *path)
+{
+	clear_bit(RDSZ_PATH_WANTED, &path->flags);
+	set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+	path->una_moved = jiffies;
+	rdsz_path_set_state(path, RDSZ_PATH_UP);
+	path->conn->ops->start(path);
+	rdsz_path_kick(path, true);
+}
+
+static void rdsz_path_release(struct socket **slot)
+{
+	struct socket *sock = xchg(slot, NULL);
+
+	if (sock)
+		sock_release(sock);
+}
+
+static bool rdsz_path_adopt(struct rdsz_path *path, struct socket *sock)
+{
+	if (path->conn->ops->adopt(path, sock)) {
+		rdsz_stat_inc(path->conn->rn, conn_refused_memory);
+		sock_release(sock);
+		return false;
+	}
+	rdsz_stat_inc(path->conn->rn, tcp_accepts);
+	rdsz_path_go_up(path);
+	return true;
+}
+
+static bool rdsz_path_dial(struct rdsz_path *path)
+{
+	int err;
+
+	rdsz_path_set_state(path, RDSZ_PATH_CONNECTING);
+	path->deadline = jiffies + msecs_to_jiffies(RDSZ_CONNECT_MS);
+	err = path->conn->ops->connect(path);
+	rdsz_path_release(&path->wakeup);
+	if (err) {
+		rdsz_path_go_down(path);
+		return true;
+	}
+	rdsz_path_poke(path, RDSZ_CONNECT_MS);
+	return test_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
+}
+
+static bool rdsz_path_when_down(struct rdsz_path *path)
+{
+	struct socket *sock = xchg(&path->accepted, NULL);
+
+	clear_bit(RDSZ_PATH_DROP, &path->flags);
+	WRITE_ONCE(path->drop_reason, RDSZ_DROP_NONE);
+	if (sock)
+		return rdsz_path_adopt(path, sock);
+	if (!test_bit(RDSZ_PATH_WANTED, &path->flags) && !rdsz_path_has_work(path)) {
+		rdsz_path_release(&path->wakeup);
+		return false;
+	}
+	if (time_before(jiffies, path->next_try)) {
+		rdsz_path_poke(path, jiffies_to_msecs(path->next_try - jiffies) ?: 1);
+		return false;
+	}
+	return rdsz_path_dial(path);
+}
+
+/*
+ * From here nothing is sent. The transmit owner is waited for, and what it left half-sent goes: it
+ * will be sent again from its first byte.
+ */
+static void rdsz_path_start_closing(struct rdsz_path *path, enum rdsz_drop_reason reason)
+{
+	unsigned int ms = reason == RDSZ_DROP_PROTOCOL || reason == RDSZ_DROP_STALLED ? 0 :
+							RDSZ_CLOSE_MS;
+
+	rdsz_path_count_drop(path, reason);
+	rdsz_path_set_state(path, RDSZ_PATH_DISCONNECTING);
+	path->deadline = jiffies + msecs_to_jiffies(ms);
+	rdsz_path_own(path);
+	path->conn->ops->shutdown(path);
+	rdsz_path_disown(path);
+}
+
+static bool rdsz_path_when_connecting(struct rdsz_path *path)
+{
+	bool small = rdsz_conn_is_small(path->conn);
+
+	if (READ_ONCE(path->accepted)) {
+		rdsz_stat_inc(path->conn->rn, tcp_connect_raced);
+		rdsz_path_go_down(path);
+		return true;
+	}
+	rdsz_path_release(&path->wakeup);
+	if (test_bit(RDSZ_PATH_DROP, &path->flags) || time_after_eq(jiffies, path->deadline)) {
+		rdsz_path_go_down(path);
+		return true;
+	}
+	if (!test_and_clear_bit(RDSZ_PATH_ESTABLISHED, &path->flags)) {
+		rdsz_path_poke(path, RDSZ_CONNECT_MS);
+		return false;
+	}
+	if (small || path->conn->ops->type == RDSZ_TRANS_LOOP) {
+		rdsz_path_go_up(path);
+	} else {
+		/* Our wake-up got through; the peer connects to us now. */
+		rdsz_stat_inc(path->conn->rn, tcp_wakeups_sent);
+		rdsz_path_start_closing(path, RDSZ_DROP_WAKEUP);
+	}
+	return true;
+}
+
+/*
+ * The stall watchdog: segments are in flight, and stall_ms long none was acknowledged. A peer whose
+ * window is shut has none in flight; it is left alone.
+ */
+static void rdsz_path_watch(struct rdsz_path *path)
+{
+	unsigned int stall = READ_ONCE(path->conn->rn->sysctl.stall_ms);
+	u32 una;
+
+	clear_bit(RDSZ_PATH_WATCHED, &path->flags);
+	smp_mb__after_atomic();	/* clear, then look: a sender that comes now arms it again */
+	if (!path->conn->ops->in_flight(path, &una))
+		return;
+	if (una != path->last_una) {
+		path->last_una = una;
+		path->una_moved = jiffies;
+	} else if (time_after(jiffies, path->una_moved + msecs_to_jiffies(stall))) {
+		rdsz_path_drop(path, RDSZ_DROP_STALLED);
+		return;
+	}
+	if (!test_and_set_bit(RDSZ_PATH_WATCHED, &path->flags))
+		rdsz_path_poke(path, stall / 4 + 1);
+}
+
+static bool rdsz_path_when_up(struct rdsz_path *path)
+{
+	bool dropped = test_and_clear_bit(RDSZ_PATH_DROP, &path->flags);
+
+	rdsz_path_release(&path->wakeup);
+	if (READ_ONCE(path->accepted)) {
+		rdsz_path_start_closing(path, RDSZ_DROP_REPLACED);
+		return true;
+	}
+	if (dropped) {
+		rdsz_path_start_closing(path, READ_ONCE(path->drop_reason));
+		return true;
+	}
+	rdsz_path_watch(path);
+	return false;
+}
+
+static bool rdsz_path_when_closing(struct rdsz_path *path)
+{
+	if (!path->conn->ops->drained(path) && time_before(jiffies, path->deadline)) {
+		rdsz_path_poke(path, RDSZ_DRAIN_POLL_MS);
+		return false;
+	}
+	rdsz_path_go_down(path);
+	return true;
+}
+
+static bool rdsz_path_step(struct rdsz_path *path)
+{
+	switch (path->state) {
+	case RDSZ_PATH_DOWN:
+		return rdsz_path_when_down(path);
+	case RDSZ_PATH_CONNECTING:
+		return rdsz_path_when_connecting(path);
+	case RDSZ_PATH_UP:
+		return rdsz_path_when_up(path);
+	default:
+		return rdsz_path_when_closing(path);
+	}
+}
+
+static void rdsz_path_state_work(struct work_struct *work)
+{
+	struct rdsz_path *path = container_of(to_delayed_work(work), struct rdsz_path, state_work);
+
+	while (!READ_ONCE(path->conn->rn->dying) && rdsz_path_step(path))
+		cond_resched();
+}
+
+static void rdsz_path_recv_work(struct work_struct *work)
+{
+	struct rdsz_path *path = container_of(to_delayed_work(work), struct rdsz_path, recv_work);
+
+	path->conn->ops->receive(path);
+}
+
+void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path)
+{
+	path->conn = conn;
+	spin_lock_init(&path->lock);
+	INIT_LIST_HEAD(&path->send_queue);
+	INIT_LIST_HEAD(&path->retrans);
+	path->next_tx_seq = rdsz_net_next_seq(conn->rn);
+	path->next_try = jiffies;
+	INIT_DELAYED_WORK(&path->state_work, rdsz_path_state_work);
+	INIT_DELAYED_WORK(&path->send_work, rdsz_path_send_work);
+	INIT_DELAYED_WORK(&path->recv_work, rdsz_path_recv_work);
+}
+
+static void rdsz_path_free_queue(struct rdsz_path *path)
+{
+	struct rdsz_message *m;
+
+	while ((m = list_first_entry_or_null(&path->send_queue, struct rdsz_message, path_node)))
+		if (!rdsz_message_dequeue(m))
+			break;
+}
+
+/**
+ * rdsz_path_destroy() - the namespace ends
+ * @path: path of a conn that cannot be found any more; its namespace is marked as dying, so no work is
+ *	queued again once the connection is closed
+ *
+ * Context: process. Waits for our own work only, not for the peer.
+ */
+void rdsz_path_destroy(struct rdsz_path *path)
+{
+	cancel_delayed_work_sync(&path->state_work);
+	if (path->state != RDSZ_PATH_DOWN) {
+		rdsz_path_set_state(path, RDSZ_PATH_DISCONNECTING);
+		rdsz_path_own(path);
+		path->conn->ops->shutdown(path);
+		rdsz_path_disown(path);
+		path->conn->ops->close(path);
+		rdsz_path_requeue(path);
+		rdsz_path_set_state(path, RDSZ_PATH_DOWN);
+	}
+	cancel_delayed_work_sync(&path->send_work);
+	cancel_delayed_work_sync(&path->recv_work);
+	cancel_delayed_work_sync(&path->state_work);
+	rdsz_path_release(&path->accepted);
+	rdsz_path_release(&path->wakeup);
+	rdsz_path_free_queue(path);
+	rdsz_net_used_seq(path->conn->rn, path->next_tx_seq);
+}
