@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * loop.c - the transport for destinations in the same namespace.
+ *
+ * No bytes are copied on the way: the reader copies from the sender's payload, and the cookie comes
+ * back after that read. The sender's send buffer is released as soon as the message is delivered;
+ * what holds a fast sender back is the congestion map, which both sides share.
+ */
+#include "payload.h"
+#include "rdsz.h"
+
+static int rdsz_loop_connect(struct rdsz_path *path)
+{
+	set_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
+	return 0;
+}
+
+static int rdsz_loop_adopt(struct rdsz_path *path, struct socket *sock)
+{
+	return -EOPNOTSUPP;
+}
+
+static void rdsz_loop_nothing(struct rdsz_path *path)
+{
+}
+
+static bool rdsz_loop_drained(struct rdsz_path *path)
+{
+	return true;
+}
+
+static bool rdsz_loop_in_flight(struct rdsz_path *path, u32 *una)
+{
+	return false;
+}
+
+static bool rdsz_loop_needs_worker(void)
+{
+	return false;
+}
+
+static struct rdsz_message *rdsz_loop_pop(struct rdsz_path *path)
+{
+	struct rdsz_message *m;
+
+	spin_lock_bh(&path->lock);
+	m = list_first_entry_or_null(&path->send_queue, struct rdsz_message, path_node);
+	if (m) {
+		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		list_del_init(&m->path_node);
+	}
+	spin_unlock_bh(&path->lock);
+	return m;
+}
+
+static void rdsz_loop_deliver(struct rdsz_conn *conn, struct rdsz_message *m,
+			      struct rdsz_incoming *inc)
+{
+	struct rdsz_endpoint from = { .ip = conn->key.local, .scope = conn->key.scope,
+				      .port = m->hdr.sport };
+	struct rdsz_endpoint to = { .ip = conn->key.peer, .scope = conn->key.scope,
+				    .port = m->hdr.dport };
+
+	inc->len = m->len;
+	if (m->payload) {
+		inc->payload = rdsz_payload_get(m->payload);
+		inc->mem += m->len;
+	}
+	if (ntohs(to.port) == RDSZ_PORT_PING && READ_ONCE(conn->rn->sysctl.ping_enable)) {
+		/* The pong: an empty message from port 0 of the address that was asked. */
+		rdsz_stat_inc(conn->rn, recv_ping);
+		rdsz_stat_inc(conn->rn, send_pong);
+		rdsz_payload_put(inc->payload);
+		inc->payload = NULL;
+		inc->mem -= m->len;
+		inc->len = 0;
+		rdsz_deliver_to(conn->rn, &to, &from, inc);
+	} else {
+		rdsz_deliver_to(conn->rn, &from, &to, inc);
+	}
+}
+
+/* The caller owns the path, so nobody else takes messages off the queue; a cancel may. */
+static int rdsz_loop_xmit(struct rdsz_path *path)
+{
+	struct rdsz_incoming *inc;
+	struct rdsz_message *m;
+	bool idle = true;
+
+	while (!list_empty_careful(&path->send_queue)) {
+		inc = rdsz_incoming_alloc(0, false, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		if (!inc)
+			return -ENOMEM;
+		m = rdsz_loop_pop(path);
+		if (!m) {
+			rdsz_incoming_put(inc);
+			break;
+		}
+		idle = false;
+		rdsz_loop_deliver(path->conn, m, inc);
+		rdsz_message_release_space(m);
+		rdsz_message_put(m);
+		cond_resched();
+	}
+	if (idle)
+		rdsz_stat_inc(path->conn->rn, send_queue_empty);
+	return 0;
+}
+
+const struct rdsz_transport rdsz_loop_transport = {
+	.name		= "loopback",
+	.type		= RDSZ_TRANS_LOOP,
+	.connect	= rdsz_loop_connect,
+	.adopt		= rdsz_loop_adopt,
+	.start		= rdsz_loop_nothing,
+	.shutdown	= rdsz_loop_nothing,
+	.drained	= rdsz_loop_drained,
+	.close		= rdsz_loop_nothing,
+	.xmit		= rdsz_loop_xmit,
+	.receive	= rdsz_loop_nothing,
+	.in_flight	= rdsz_loop_in_flight,
+	.needs_worker	= rdsz_loop_needs_worker,
+};

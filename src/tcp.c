@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tcp.c - a path's TCP connection: opening, closing, and its hooks into the socket.
+ *
+ * The callbacks run with sk_callback_lock held for reading, and find their connection through
+ * sk_user_data. Detaching takes that lock for writing, so after it no callback is inside.
+ * The sockets hold no reference on the namespace; it closes them itself when it ends.
+ */
+#include <linux/tcp.h>
+#include <net/tcp.h>
+
+#include "socket.h"
+#include "tcp.h"
+
+#define RDSZ_KEEPALIVE_S	5	/* idle time, interval; with five probes: half a minute */
+#define RDSZ_KEEPALIVE_PROBES	5
+
+void rdsz_tcp_tune(struct socket *sock)
+{
+	tcp_sock_set_nodelay(sock->sk);
+	sock_set_keepalive(sock->sk);
+	tcp_sock_set_keepidle(sock->sk, RDSZ_KEEPALIVE_S);
+	tcp_sock_set_keepintvl(sock->sk, RDSZ_KEEPALIVE_S);
+	tcp_sock_set_keepcnt(sock->sk, RDSZ_KEEPALIVE_PROBES);
+}
+
+static void rdsz_tcp_state_change(struct sock *sk)
+{
+	void (*next)(struct sock *sk);
+	struct rdsz_tcp *tcp;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	tcp = rdsz_tcp_of(sk);
+	next = tcp ? tcp->state_change : sk->sk_state_change;
+	if (tcp) {
+		switch (sk->sk_state) {
+		case TCP_ESTABLISHED:
+			rdsz_path_established(tcp->path);
+			break;
+		case TCP_CLOSE_WAIT:
+		case TCP_LAST_ACK:
+		case TCP_CLOSING:
+		case TCP_CLOSE:
+			rdsz_path_drop(tcp->path, RDSZ_DROP_PEER);
+			break;
+		}
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+	if (next != rdsz_tcp_state_change)
+		next(sk);
+}
+
+static void rdsz_tcp_attach(struct rdsz_tcp *tcp)
+{
+	struct sock *sk = tcp->sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	tcp->data_ready = sk->sk_data_ready;
+	tcp->state_change = sk->sk_state_change;
+	tcp->write_space = sk->sk_write_space;
+	sk->sk_user_data = tcp;
+	sk->sk_data_ready = rdsz_tcp_data_ready;
+	sk->sk_state_change = rdsz_tcp_state_change;
+	sk->sk_write_space = rdsz_tcp_write_space;
+	write_unlock_bh(&sk->sk_callback_lock);
+	/* Set for good: TCP calls write_space at each acknowledgement that frees something. */
+	set_bit(SOCK_NOSPACE, &tcp->sock->flags);
+}
+
+static void rdsz_tcp_detach(struct rdsz_tcp *tcp)
+{
+	struct sock *sk = tcp->sock->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_user_data = NULL;
+	sk->sk_data_ready = tcp->data_ready;
+	sk->sk_state_change = tcp->state_change;
+	sk->sk_write_space = tcp->write_space;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
+{
+	struct rdsz_tcp *tcp = kzalloc(sizeof(*tcp), GFP_KERNEL);
+	int err;
+
+	if (!tcp)
+		return -ENOMEM;
+	tcp->path = path;
+	tcp->sock = sock;
+	err = rdsz_zc_sock_init(&tcp->zs, sock->sk, rdsz_tcp_zc_wake, path);
+	if (err) {
+		kfree(tcp);
+		return err;
+	}
+	rdsz_conn_hold(path->conn);
+	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
+	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
+	path->tcp = tcp;
+	rdsz_tcp_tune(sock);
+	rdsz_tcp_attach(tcp);
+	return 0;
+}
+
+/* The final word on what was acknowledged is in the socket, so look before it goes. */
+static void rdsz_tcp_close(struct rdsz_path *path)
+{
+	struct rdsz_tcp *tcp = path->tcp;
+
+	if (!tcp)
+		return;
+	rdsz_tcp_detach(tcp);
+	WRITE_ONCE(path->tcp, NULL);
+	cancel_delayed_work_sync(&path->recv_work);
+	rdsz_path_acked(path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
+	rdsz_zc_sock_detach(tcp->zs);
+	sock_no_linger(tcp->sock->sk);
+	sock_release(tcp->sock);
+	if (tcp->inc)
+		rdsz_incoming_put(tcp->inc);
+	kfree(tcp);
+	rdsz_conn_put(path->conn);
+}
+
+static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
+{
+	const struct rdsz_conn_key *key = &path->conn->key;
+	struct rdsz_endpoint ep = { .ip = key->local, .scope = key->scope };
+	struct sockaddr_storage ss;
+	int len = rdsz_addr_format(&ss, &ep);
+
+	return rdsz_kernel_bind(sock, &ss, len);
+}
+
+static int rdsz_tcp_connect(struct rdsz_path *path)
+{
+	const struct rdsz_conn_key *key = &path->conn->key;
+	struct rdsz_net *rn = path->conn->rn;
+	struct rdsz_endpoint to = { .ip = key->peer, .scope = key->scope,
+				    .port = htons(READ_ONCE(rn->sysctl.tcp_port)) };
+	struct sockaddr_storage ss;
+	struct socket *sock;
+	int len = rdsz_addr_format(&ss, &to);
+	int err;
+
+	err = sock_create_kern(rn->net, ss.ss_family, SOCK_STREAM, IPPROTO_TCP, &sock);
+	if (err)
+		return err;
+	err = rdsz_tcp_bind_local(path, sock);
+	if (!err)
+		err = rdsz_tcp_open(path, sock);
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
+	rdsz_stat_inc(rn, tcp_connects);
+	err = rdsz_kernel_connect(sock, &ss, len, O_NONBLOCK);
+	return err == -EINPROGRESS ? 0 : err;
+}
+
+static void rdsz_tcp_shutdown(struct rdsz_path *path)
+{
+	rdsz_tcp_abort_pass(path);
+	if (path->tcp)
+		kernel_sock_shutdown(path->tcp->sock, SHUT_WR);
+}
+
+/* The peer has finished, or cannot be understood, and all that came is read. */
+static bool rdsz_tcp_drained(struct rdsz_path *path)
+{
+	const struct rdsz_tcp *tcp = path->tcp;
+	const struct sock *sk;
+
+	if (!tcp || READ_ONCE(tcp->failed))
+		return true;
+	sk = tcp->sock->sk;
+	if ((1 << READ_ONCE(sk->sk_state)) & (TCPF_ESTABLISHED | TCPF_SYN_SENT | TCPF_SYN_RECV |
+					      TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2))
+		return false;
+	return skb_queue_empty_lockless(&sk->sk_receive_queue);
+}
+
+/* Data may have come before the callbacks were ours, and the connection may be closing already. */
+static void rdsz_tcp_start(struct rdsz_path *path)
+{
+	struct sock *sk = path->tcp->sock->sk;
+
+	rdsz_tcp_receive(path);
+	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
+		rdsz_path_drop(path, RDSZ_DROP_PEER);
+}
+
+/* Runs in the path's worker, which also closes, so the connection stays. */
+static bool rdsz_tcp_in_flight(struct rdsz_path *path, u32 *una)
+{
+	const struct tcp_sock *tp;
+
+	if (!path->tcp)
+		return false;
+	tp = tcp_sk(path->tcp->sock->sk);
+	*una = READ_ONCE(tp->snd_una);
+	return READ_ONCE(tp->packets_out) != 0;
+}
+
+const struct rdsz_transport rdsz_tcp_transport = {
+	.name		= "tcp",
+	.type		= RDSZ_TRANS_TCP,
+	.connect	= rdsz_tcp_connect,
+	.adopt		= rdsz_tcp_open,
+	.start		= rdsz_tcp_start,
+	.shutdown	= rdsz_tcp_shutdown,
+	.drained	= rdsz_tcp_drained,
+	.close		= rdsz_tcp_close,
+	.xmit		= rdsz_tcp_xmit,
+	.receive	= rdsz_tcp_receive,
+	.in_flight	= rdsz_tcp_in_flight,
+	.needs_worker	= rdsz_zc_needs_worker,
+};

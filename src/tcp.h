@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tcp.h - what the four files of the TCP transport share.
+ */
+#ifndef RDSZ_TCP_H
+#define RDSZ_TCP_H
+
+#include "rdsz.h"
+#include "tcp_zc.h"
+
+/**
+ * struct rdsz_tcp - one TCP connection of a path
+ * @path: whom it serves; the path's conn is held
+ * @sock: the kernel socket; sk_user_data points back here while the callbacks are ours
+ * @zs: zerocopy state of the socket
+ * @data_ready, @state_change, @write_space: the socket's own callbacks
+ * @hdr: header being received
+ * @hdr_got: bytes of it
+ * @inc: message being received, once its header is complete
+ * @inc_got: payload bytes of it
+ * @failed: the stream cannot be read on; nothing more is taken from it
+ *
+ * The receive fields belong to whoever holds the lock of the TCP socket.
+ */
+struct rdsz_tcp {
+	struct rdsz_path	*path;
+	struct socket		*sock;
+	struct rdsz_zc_sock	*zs;
+	void			(*data_ready)(struct sock *sk);
+	void			(*state_change)(struct sock *sk);
+	void			(*write_space)(struct sock *sk);
+
+	struct rdsz_hdr		hdr;
+	u32			hdr_got;
+	struct rdsz_incoming	*inc;
+	u32			inc_got;
+	bool			failed;
+};
+
+/* tcp_send.c */
+int rdsz_tcp_xmit(struct rdsz_path *path);
+void rdsz_tcp_write_space(struct sock *sk);
+void rdsz_tcp_zc_wake(void *arg);
+void rdsz_tcp_abort_pass(struct rdsz_path *path);
+
+/* tcp_recv.c */
+void rdsz_tcp_data_ready(struct sock *sk);
+void rdsz_tcp_receive(struct rdsz_path *path);
+
+/* tcp_listen.c */
+void rdsz_tcp_tune(struct socket *sock);
+
+/* The connection of a socket whose callback runs; call under sk_callback_lock. NULL: detached. */
+static inline struct rdsz_tcp *rdsz_tcp_of(const struct sock *sk)
+{
+	return sk->sk_user_data;
+}
+
+#endif /* RDSZ_TCP_H */

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tcp_recv.c - cuts the byte stream of a connection into frames.
+ *
+ * Runs where TCP says that data has come (softirq mostly), under the lock of the TCP socket, so
+ * nothing here may sleep. What cannot go on for want of memory leaves the rest in TCP and comes back
+ * from the worker a little later; what stops at rcv_mem_max comes back when messages were read.
+ */
+#include <net/tcp.h>
+
+#include "tcp.h"
+
+#define RDSZ_RETRY_JIFFIES	2
+
+/* Up to here a payload is copied behind its message, see incoming.c. */
+#define RDSZ_INLINE_RECV	2048
+
+static int rdsz_recv_check_header(struct rdsz_tcp *tcp)
+{
+	struct rdsz_net *rn = tcp->path->conn->rn;
+	u32 len = be32_to_cpu(tcp->hdr.len);
+
+	if (len > RDSZ_MAX_PAYLOAD) {
+		rdsz_stat_inc(rn, recv_drop_bad_len);
+		return -EPROTO;
+	}
+	if (tcp->hdr.flags == RDSZ_FLAG_MAP && len != RDSZ_MAP_BYTES) {
+		rdsz_stat_inc(rn, recv_drop_bad_map);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+/* Copy header bytes; returns how many were taken, or an error once it is complete. */
+static int rdsz_recv_header(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset,
+			    size_t len)
+{
+	u32 part = min_t(size_t, len, RDSZ_HDR_LEN - tcp->hdr_got);
+	int err;
+
+	if (skb_copy_bits(skb, offset, (u8 *)&tcp->hdr + tcp->hdr_got, part))
+		return -EFAULT;
+	tcp->hdr_got += part;
+	if (tcp->hdr_got < RDSZ_HDR_LEN)
+		return part;
+	err = rdsz_recv_check_header(tcp);
+	return err ?: part;
+}
+
+static int rdsz_recv_begin_payload(struct rdsz_tcp *tcp)
+{
+	u32 len = be32_to_cpu(tcp->hdr.len);
+
+	tcp->inc = rdsz_incoming_alloc(len, len <= RDSZ_INLINE_RECV, GFP_ATOMIC | __GFP_NOWARN);
+	tcp->inc_got = 0;
+	return tcp->inc ? 0 : -ENOMEM;
+}
+
+static int rdsz_recv_payload(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset,
+			     size_t len)
+{
+	u32 part = min_t(size_t, len, tcp->inc->len - tcp->inc_got);
+	int err;
+
+	if (!part)
+		return 0;
+	err = rdsz_incoming_add(tcp->path->conn->rn, tcp->inc, skb, offset, part, tcp->inc_got);
+	if (err)
+		return err;
+	tcp->inc_got += part;
+	return part;
+}
+
+static void rdsz_recv_finish(struct rdsz_tcp *tcp)
+{
+	struct rdsz_incoming *inc = tcp->inc;
+
+	tcp->inc = NULL;
+	tcp->hdr_got = 0;
+	rdsz_path_alive(tcp->path);
+	if (tcp->hdr.flags == RDSZ_FLAG_MAP)
+		rdsz_cong_received(tcp->path->conn, inc);
+	else
+		rdsz_deliver(tcp->path->conn, &tcp->hdr, inc);
+}
+
+/* One step of the parser: bytes taken (0 is progress too, at a boundary), or an error. */
+static int rdsz_recv_step(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset, size_t len)
+{
+	int ret;
+
+	if (tcp->hdr_got < RDSZ_HDR_LEN)
+		return rdsz_recv_header(tcp, skb, offset, len);
+	if (!tcp->inc) {
+		ret = rdsz_recv_begin_payload(tcp);
+		if (ret)
+			return ret;
+	}
+	ret = rdsz_recv_payload(tcp, skb, offset, len);
+	if (ret >= 0 && tcp->inc_got == tcp->inc->len)
+		rdsz_recv_finish(tcp);
+	return ret;
+}
+
+/* True if a whole frame waits for nothing but a step: its header is in and its payload is empty. */
+static bool rdsz_recv_frame_complete(const struct rdsz_tcp *tcp)
+{
+	return tcp->hdr_got == RDSZ_HDR_LEN && !tcp->hdr.len;
+}
+
+/* Called by tcp_read_sock(); returns the bytes taken, desc->error tells why it stopped. */
+static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset,
+			   size_t len)
+{
+	struct rdsz_tcp *tcp = desc->arg.data;
+	size_t left = len;
+
+	if (desc->error)	/* tcp_read_sock() offers the rest of a buffer again */
+		return 0;
+	while (left || rdsz_recv_frame_complete(tcp)) {
+		int ret = rdsz_recv_step(tcp, skb, offset, left);
+
+		if (ret < 0) {
+			desc->error = ret;
+			desc->count = 0;
+			break;
+		}
+		offset += ret;
+		left -= ret;
+	}
+	return len - left;
+}
+
+/*
+ * Reading stops while the namespace holds too much unread data. The flags are set before the memory
+ * is looked at again, and the reader who frees memory looks at them after: one of the two goes on.
+ */
+static bool rdsz_recv_paused(struct rdsz_path *path)
+{
+	struct rdsz_net *rn = path->conn->rn;
+
+	if (likely(!rdsz_recv_over_limit(rn)))
+		return false;
+	set_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
+	WRITE_ONCE(rn->rcv_paused, true);
+	smp_mb();	/* pairs with rdsz_recv_resume() */
+	if (!rdsz_recv_over_limit(rn))
+		return false;
+	rdsz_stat_inc(rn, recv_paused);
+	return true;
+}
+
+static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
+{
+	read_descriptor_t desc = { .arg.data = tcp, .count = 1 };
+	struct rdsz_path *path = tcp->path;
+
+	if (tcp->failed || rdsz_recv_paused(path))
+		return;
+	/* An empty frame that had to wait for memory needs no byte to go on. */
+	if (rdsz_recv_frame_complete(tcp))
+		desc.error = rdsz_recv_step(tcp, NULL, 0, 0);
+	if (!desc.error)
+		tcp_read_sock(sk, &desc, rdsz_recv_actor);
+	switch (desc.error) {
+	case 0:
+		break;
+	case -ENOMEM:
+		rdsz_stat_inc(path->conn->rn, recv_delayed_retry);
+		rdsz_net_queue_work(path->conn->rn, &path->recv_work, RDSZ_RETRY_JIFFIES);
+		break;
+	default:
+		WRITE_ONCE(tcp->failed, true);
+		rdsz_path_drop(path, RDSZ_DROP_PROTOCOL);
+	}
+}
+
+/* TCP has data; it holds the lock of its socket while it tells. */
+void rdsz_tcp_data_ready(struct sock *sk)
+{
+	struct rdsz_tcp *tcp;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	tcp = rdsz_tcp_of(sk);
+	if (tcp) {
+		rdsz_stat_inc(tcp->path->conn->rn, tcp_data_ready_calls);
+		rdsz_tcp_read(tcp, sk);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* In a worker of the path: read what is there. Closing waits for this work before it frees. */
+void rdsz_tcp_receive(struct rdsz_path *path)
+{
+	struct rdsz_tcp *tcp = READ_ONCE(path->tcp);
+	struct sock *sk;
+
+	if (!tcp)
+		return;
+	sk = tcp->sock->sk;
+	lock_sock(sk);
+	rdsz_tcp_read(tcp, sk);
+	release_sock(sk);
+}

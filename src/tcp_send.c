@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tcp_send.c - transmit passes: from the send queue of a path into TCP.
+ *
+ * A pass takes whole messages, up to RDSZ_PASS_BYTES or RDSZ_PASS_MSGS, and always one. Headers and
+ * kernel memory go by ordinary sends, neighbouring ones in one call; user pages are lent to TCP with
+ * the pass's zerocopy record. So a large message costs two calls, a row of small ones one, and after
+ * TCP was full one call resumes at the byte where it stopped.
+ *
+ * A pass holds the messages until all is sent, and the payloads it lent until TCP has dropped the last
+ * buffer that refers to them, however long after the connection that may be.
+ */
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <net/tcp.h>
+
+#include "payload.h"
+#include "tcp.h"
+
+#define RDSZ_PASS_BYTES		(256 * 1024)
+#define RDSZ_PASS_MSGS		16
+
+/* A run of bvecs that goes into TCP in one way. */
+struct rdsz_segment {
+	u32	first;
+	u32	nr;
+	u32	bytes;
+	bool	lend;
+};
+
+/**
+ * struct rdsz_pass - some messages on their way into TCP
+ * @zc: TCP's hold on the lent pages; one reference is the sender's, until all is sent
+ * @conn: a reference, for those who hear of the end
+ * @msgs: messages, a reference each, until all is sent
+ * @payloads: payloads, a reference each; NULL where empty
+ * @nr_msgs: entries of the two
+ * @lends: some payload is lent: the payloads stay until TCP lets go
+ * @segs: what to send, in order
+ * @nr_segs: entries of it
+ * @seg: the segment being sent
+ * @offset: bytes of it that TCP has
+ * @nr_bvec: entries of @bvec
+ * @bvec: headers and payload, what the segments consist of
+ */
+struct rdsz_pass {
+	struct rdsz_zc		zc;
+	struct rdsz_conn	*conn;
+	struct rdsz_message	*msgs[RDSZ_PASS_MSGS];
+	struct rdsz_payload	*payloads[RDSZ_PASS_MSGS];
+	u32			nr_msgs;
+	bool			lends;
+	struct rdsz_segment	segs[2 * RDSZ_PASS_MSGS];
+	u32			nr_segs;
+	u32			seg;
+	u32			offset;
+	u32			nr_bvec;
+	struct bio_vec		bvec[];
+};
+
+/* ---- the end of a pass ---- */
+
+static void rdsz_pass_free(struct rdsz_pass *pass)
+{
+	u32 i;
+
+	for (i = 0; i < pass->nr_msgs; i++)
+		rdsz_payload_put(pass->payloads[i]);
+	rdsz_conn_put(pass->conn);
+	kfree(pass);
+}
+
+/* TCP has let go of the last page. Any context up to softirq. */
+static void rdsz_pass_release(struct rdsz_zc *zc)
+{
+	struct rdsz_pass *pass = container_of(zc, struct rdsz_pass, zc);
+	struct rdsz_path *path = &pass->conn->path;
+	u32 i;
+
+	for (i = 0; i < pass->nr_msgs; i++) {
+		struct rdsz_payload *p = pass->payloads[i];
+
+		if (!p || !rdsz_payload_is_user(p))
+			continue;
+		if (zc->copied)
+			WRITE_ONCE(p->copied, true);
+		atomic_dec(&p->nr_wire);
+	}
+	/* Lost updates make the estimate coarser, no more. */
+	WRITE_ONCE(path->zc_copied_run, zc->copied ? READ_ONCE(path->zc_copied_run) + 1 : 0);
+	rdsz_pass_free(pass);
+}
+
+/* All is sent, or nothing more will be. */
+static void rdsz_pass_end(struct rdsz_pass *pass)
+{
+	u32 i;
+
+	for (i = 0; i < pass->nr_msgs; i++)
+		rdsz_message_put(pass->msgs[i]);
+	if (pass->lends)
+		rdsz_zc_put(&pass->zc);
+	else
+		rdsz_pass_free(pass);
+}
+
+/* The path goes down: the caller owns the right to transmit. */
+void rdsz_tcp_abort_pass(struct rdsz_path *path)
+{
+	if (!path->pass)
+		return;
+	rdsz_pass_end(path->pass);
+	path->pass = NULL;
+}
+
+/* ---- building a pass ---- */
+
+static u32 rdsz_message_bvecs(const struct rdsz_message *m)
+{
+	return 1 + (m->payload ? m->payload->nr_bvec : 0);
+}
+
+/* How many bvecs the next messages need, as far as they fit into one pass. */
+static u32 rdsz_pass_measure(struct rdsz_path *path)
+{
+	u32 bytes = 0, msgs = 0, bvecs = 0;
+	struct rdsz_message *m;
+
+	spin_lock_bh(&path->lock);
+	list_for_each_entry(m, &path->send_queue, path_node) {
+		if (msgs == RDSZ_PASS_MSGS || (msgs && bytes + m->len > RDSZ_PASS_BYTES))
+			break;
+		bvecs += rdsz_message_bvecs(m);
+		bytes += m->len;
+		msgs++;
+	}
+	spin_unlock_bh(&path->lock);
+	return bvecs;
+}
+
+static void rdsz_pass_add_bvec(struct rdsz_pass *pass, const struct bio_vec *bv, bool lend)
+{
+	struct rdsz_segment *seg = pass->nr_segs ? &pass->segs[pass->nr_segs - 1] : NULL;
+
+	if (!seg || seg->lend != lend) {
+		seg = &pass->segs[pass->nr_segs++];
+		*seg = (struct rdsz_segment){ .first = pass->nr_bvec, .lend = lend };
+	}
+	pass->bvec[pass->nr_bvec++] = *bv;
+	seg->nr++;
+	seg->bytes += bv->bv_len;
+}
+
+/* Takes a reference on the message and its payload. Returns the bytes it takes on the wire. */
+static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
+{
+	struct rdsz_payload *p = m->payload;
+	struct bio_vec hdr = {
+		.bv_page = virt_to_page(&m->hdr),
+		.bv_offset = offset_in_page(&m->hdr),
+		.bv_len = RDSZ_HDR_LEN,
+	};
+	bool lend = p && rdsz_payload_is_user(p);
+	u32 i;
+
+	refcount_inc(&m->refs);
+	pass->msgs[pass->nr_msgs] = m;
+	pass->payloads[pass->nr_msgs++] = p ? rdsz_payload_get(p) : NULL;
+	rdsz_pass_add_bvec(pass, &hdr, false);
+	for (i = 0; p && i < p->nr_bvec; i++)
+		rdsz_pass_add_bvec(pass, &p->bvec[i], lend);
+	if (lend) {
+		atomic_inc(&p->nr_wire);
+		pass->lends = true;
+	}
+	return RDSZ_HDR_LEN + m->len;
+}
+
+/* Move messages from the send queue into the pass while there is room; they wait for their ack now. */
+static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 room, u32 seq)
+{
+	struct rdsz_message *m, *next;
+	u32 bytes = 0;
+
+	spin_lock_bh(&path->lock);
+	list_for_each_entry_safe(m, next, &path->send_queue, path_node) {
+		if (pass->nr_msgs == RDSZ_PASS_MSGS || pass->nr_bvec + rdsz_message_bvecs(m) > room ||
+		    (bytes && bytes + m->len > RDSZ_PASS_BYTES))
+			break;
+		bytes += m->len;
+		seq += rdsz_pass_add(pass, m);
+		m->tcp_end = seq;
+		list_move_tail(&m->path_node, &path->retrans);
+	}
+	spin_unlock_bh(&path->lock);
+}
+
+static struct rdsz_pass *rdsz_pass_alloc(struct rdsz_path *path, u32 bvecs)
+{
+	struct rdsz_pass *pass = kmalloc(struct_size(pass, bvec, bvecs), GFP_KERNEL | __GFP_NOWARN);
+
+	if (!pass)
+		return NULL;
+	memset(pass, 0, sizeof(*pass));
+	rdsz_zc_init(&pass->zc, rdsz_pass_release);
+	rdsz_conn_hold(path->conn);
+	pass->conn = path->conn;
+	return pass;
+}
+
+/*
+ * The next pass: our congestion map if it is due, then messages. Nobody else writes to the TCP socket,
+ * so write_seq is where the pass starts.
+ *
+ * Return: the pass, NULL if there is nothing to send, ERR_PTR(-ENOMEM).
+ */
+static struct rdsz_pass *rdsz_pass_build(struct rdsz_path *path)
+{
+	u32 seq = READ_ONCE(tcp_sk(path->tcp->sock->sk)->write_seq);
+	u32 bvecs = rdsz_pass_measure(path);
+	struct rdsz_message *map = NULL;
+	struct rdsz_pass *pass;
+
+	if (test_and_clear_bit(RDSZ_PATH_MAP_DUE, &path->flags)) {
+		map = rdsz_cong_update_message(path);
+		if (!map) {
+			set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+			return ERR_PTR(-ENOMEM);
+		}
+		bvecs += rdsz_message_bvecs(map);
+	}
+	if (!bvecs)
+		return NULL;
+	pass = rdsz_pass_alloc(path, bvecs);
+	if (!pass) {
+		if (map) {
+			set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+			rdsz_message_put(map);
+		}
+		return ERR_PTR(-ENOMEM);
+	}
+	if (map) {
+		seq += rdsz_pass_add(pass, map);
+		rdsz_message_put(map);
+	}
+	rdsz_pass_fill(path, pass, bvecs, seq);
+	if (pass->nr_msgs)
+		return pass;
+	rdsz_pass_end(pass);	/* what was measured has been withdrawn meanwhile */
+	return NULL;
+}
+
+/* ---- sending a pass ---- */
+
+static void rdsz_pass_tell_copied(struct rdsz_pass *pass)
+{
+	u32 i;
+
+	for (i = 0; i < pass->nr_msgs; i++)
+		if (pass->payloads[i] && rdsz_payload_is_user(pass->payloads[i]))
+			WRITE_ONCE(pass->payloads[i]->copied, true);
+}
+
+static ssize_t rdsz_pass_call(struct rdsz_path *path, struct rdsz_pass *pass)
+{
+	struct rdsz_segment *seg = &pass->segs[pass->seg];
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	size_t left = seg->bytes - pass->offset;
+
+	if (pass->seg + 1 < pass->nr_segs)
+		msg.msg_flags |= MSG_MORE;
+	iov_iter_bvec(&msg.msg_iter, WRITE, pass->bvec + seg->first, seg->nr, seg->bytes);
+	iov_iter_advance(&msg.msg_iter, pass->offset);
+	rdsz_stat_inc(path->conn->rn, tcp_send_calls);
+	if (seg->lend)
+		return rdsz_zc_sendmsg(path->tcp->zs, &pass->zc, &msg, left);
+	return sock_sendmsg(path->tcp->sock, &msg);
+}
+
+/*
+ * TCP cannot take zerocopy now. Either a completion will come, and its wake-up clears TX_FULL; it may
+ * have come just before the bit was set, so try once more after setting it.
+ */
+static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
+{
+	struct rdsz_net *rn = path->conn->rn;
+	ssize_t ret = rdsz_pass_call(path, pass);
+
+	if (ret == -ENOBUFS) {
+		set_bit(RDSZ_PATH_TX_FULL, &path->flags);
+		smp_mb__after_atomic();
+		ret = rdsz_pass_call(path, pass);
+		if (ret == -ENOBUFS) {
+			rdsz_stat_inc(rn, zc_pass_waits);
+			return ret;
+		}
+		clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
+	}
+	if (ret == -EOPNOTSUPP) {
+		rdsz_stat_inc(rn, zc_pass_refused);
+		rdsz_pass_tell_copied(pass);
+		pass->segs[pass->seg].lend = false;
+		ret = rdsz_pass_call(path, pass);
+	}
+	return ret;
+}
+
+/* One call per segment. Returns 0 when all is sent, -EAGAIN, -ENOBUFS, or TCP's error. */
+static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass)
+{
+	while (pass->seg < pass->nr_segs) {
+		struct rdsz_segment *seg = &pass->segs[pass->seg];
+		ssize_t ret;
+
+		ret = seg->lend ? rdsz_pass_call_zc(path, pass) : rdsz_pass_call(path, pass);
+		if (ret < 0)
+			return ret;
+		pass->offset += ret;
+		if (pass->offset < seg->bytes)
+			return -EAGAIN;
+		pass->seg++;
+		pass->offset = 0;
+	}
+	return 0;
+}
+
+/* TCP is full. True if its write-space call came too early to see the bit: worth another try. */
+static bool rdsz_tcp_full(struct rdsz_path *path)
+{
+	rdsz_stat_inc(path->conn->rn, tcp_sndbuf_full);
+	set_bit(RDSZ_PATH_TX_FULL, &path->flags);
+	smp_mb__after_atomic();	/* set the bit, then look; pairs with rdsz_tcp_write_space() */
+	if (!sk_stream_is_writeable(path->tcp->sock->sk))
+		return false;
+	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
+	return true;
+}
+
+static int rdsz_tcp_send_error(struct rdsz_path *path, int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		/* Not full, and yet refused: memory. */
+		return rdsz_tcp_full(path) ? -ENOMEM : -EAGAIN;
+	case -ENOBUFS:
+		return -EAGAIN;
+	case -ENOMEM:
+		return -ENOMEM;
+	default:
+		rdsz_path_drop(path, RDSZ_DROP_SEND);
+		return 0;
+	}
+}
+
+/**
+ * rdsz_tcp_xmit() - transmit until the queue is empty or TCP is full
+ * @path: path that is UP and owned by the caller
+ *
+ * Return: 0, -EAGAIN: write space or a completion will kick the path, -ENOMEM: try again later.
+ */
+int rdsz_tcp_xmit(struct rdsz_path *path)
+{
+	bool sent = false;
+	int err;
+
+	if (!path->tcp || test_bit(RDSZ_PATH_TX_FULL, &path->flags))
+		return -EAGAIN;
+	for (;;) {
+		if (!path->pass) {
+			struct rdsz_pass *pass = rdsz_pass_build(path);
+
+			if (IS_ERR(pass))
+				return PTR_ERR(pass);
+			if (!pass)
+				break;
+			path->pass = pass;
+			if (pass->lends)
+				rdsz_stat_inc(path->conn->rn, zc_passes);
+		}
+		sent = true;
+		rdsz_path_start_watch(path);
+		err = rdsz_pass_send(path, path->pass);
+		if (err)
+			return rdsz_tcp_send_error(path, err);
+		rdsz_pass_end(path->pass);
+		path->pass = NULL;
+	}
+	if (!sent)
+		rdsz_stat_inc(path->conn->rn, send_queue_empty);
+	return 0;
+}
+
+/* ---- calls from TCP ---- */
+
+static void rdsz_tcp_has_room(struct rdsz_path *path)
+{
+	if (test_and_clear_bit(RDSZ_PATH_TX_FULL, &path->flags))
+		rdsz_path_kick(path, false);
+}
+
+/* Something was acknowledged. The lock of the TCP socket is held, by softirq or by a process. */
+void rdsz_tcp_write_space(struct sock *sk)
+{
+	struct rdsz_tcp *tcp;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	tcp = rdsz_tcp_of(sk);
+	if (tcp) {
+		rdsz_stat_inc(tcp->path->conn->rn, tcp_write_space_calls);
+		rdsz_path_acked(tcp->path, tcp_sk(sk)->snd_una);
+		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_full() */
+		if (sk_stream_is_writeable(sk))
+			rdsz_tcp_has_room(tcp->path);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* A completion of TCP came, for one who waited after ENOBUFS. */
+void rdsz_tcp_zc_wake(void *arg)
+{
+	rdsz_tcp_has_room(arg);
+}
