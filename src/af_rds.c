@@ -73,6 +73,8 @@ static int rdsz_release(struct socket *sock)
 	if (!sk)
 		return 0;
 	rs = rdsz_sk(sk);
+	if (rs->rx_traces)
+		atomic_dec(&rs->rn->rx_tracers);
 	rdsz_unbind(rs);
 	rdsz_recv_purge(rs);
 	spin_lock_bh(&rs->rn->sock_lock);

@@ -284,6 +284,7 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 	inc->from = *from;
 	if (sock_flag(&rs->sk, SOCK_RCVTSTAMP))
 		inc->tstamp = ktime_get_real();
+	inc->stages[RDSZ_RX_QUEUED] = rdsz_rx_stamp(rn);
 	if (rdsz_enqueue(rs, inc)) {
 		rdsz_stat_inc(rn, recv_queued);
 		rdsz_sock_wake(rs, EPOLLIN | EPOLLRDNORM);

@@ -30,6 +30,7 @@ static int __init rdsz_init(void)
 	err = rdsz_af_init(family);
 	if (err)
 		goto err_netns;
+	rdsz_sysctl_publish(family);
 	return 0;
 
 err_netns:
@@ -45,6 +46,7 @@ err_wq:
  */
 static void __exit rdsz_exit(void)
 {
+	rdsz_sysctl_unpublish();
 	rdsz_af_exit();
 	rdsz_netns_exit();
 	rdsz_zc_wait_idle();

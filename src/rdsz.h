@@ -29,6 +29,7 @@
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
+#include <linux/sched/clock.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/uio.h>
@@ -37,6 +38,7 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
+#include <linux/rds.h>
 #include <linux/rds_zc.h>
 
 #include "addr.h"
@@ -77,6 +79,7 @@ struct rdsz_sysctl {
  * @cong_gen: counts received and local map changes
  * @seq_base: start of sequence numbers for the next path, see rdsz_net_next_seq()
  * @gen_num: incarnation of this namespace, never 0
+ * @rx_tracers: sockets that asked for receive path latencies
  * @rcv_mem: bytes of memory held by unread messages
  * @rcv_paused: some path stopped reading at rcv_mem_max
  * @pinned: payloads that hold user pages; the reaper runs while there are any
@@ -103,6 +106,7 @@ struct rdsz_net {
 
 	atomic64_t		seq_base;
 	u32			gen_num;
+	atomic_t		rx_tracers;
 	atomic_long_t		rcv_mem;
 	bool			rcv_paused;
 	atomic_t		pinned;
@@ -120,6 +124,12 @@ struct rdsz_net {
 	struct ctl_table	*sysctl_table;
 	bool			dying;
 };
+
+/* Time stamp of a receive stage, or 0 if nobody wants it. */
+static inline u64 rdsz_rx_stamp(const struct rdsz_net *rn)
+{
+	return unlikely(atomic_read(&rn->rx_tracers)) ? local_clock() : 0;
+}
 
 struct rdsz_net *rdsz_net_of(const struct net *net);
 void rdsz_net_put(struct rdsz_net *rn);
@@ -204,6 +214,7 @@ enum {
  * @rcv_bytes: their payload bytes
  * @rcv_mem: memory they hold, bookkeeping included
  * @congested: our port's bit is set in the map of our address
+ * @rx_traces: receive path latencies to report, of the stages in @rx_trace_pos
  * @cong_mask: groups (port % 64) this monitoring socket waits for
  * @cong_notify: groups to be reported
  * @cong_seen: value of rdsz_net.cong_gen at the last poll
@@ -237,6 +248,8 @@ struct rdsz_sock {
 	u8			completion_mode;
 	int			zc_threshold;
 
+	u8			rx_traces;
+	u8			rx_trace_pos[RDS_MSG_RX_DGRAM_TRACE_MAX];
 	bool			recverr;
 	bool			peer_error;
 	bool			cong_monitor;
@@ -295,12 +308,21 @@ struct rdsz_message {
 	struct rdsz_hdr		hdr;
 };
 
+/* Moments in the life of an incoming message, in ns of local_clock(); taken only while somebody asks. */
+enum {
+	RDSZ_RX_HEADER,		/* first byte of the header */
+	RDSZ_RX_START,		/* header complete */
+	RDSZ_RX_QUEUED,
+	RDSZ_RX_STAGES,
+};
+
 /**
  * struct rdsz_incoming - a message on its way to a reader
  * @refs: one for the queue or whoever took it from there, one per peeking reader and for the reaper
  * @node: in the receive queue of the socket, under its queue_lock
  * @skbs: clones that hold the payload (rdsz_skb_span in cb), if it came by TCP and is not small
  * @payload: the sender's payload, if it came by loop; under queue_lock while queued
+ * @stages: see RDSZ_RX_*; 0 where not taken
  * @len: payload bytes
  * @mem: bytes of memory charged, bookkeeping included
  * @inline_data: room for small payloads, @len bytes were allocated if @is_inline
@@ -310,6 +332,7 @@ struct rdsz_incoming {
 	struct list_head	node;
 	struct rdsz_endpoint	from;
 	ktime_t			tstamp;
+	u64			stages[RDSZ_RX_STAGES];
 	struct sk_buff_head	skbs;
 	struct rdsz_payload	*payload;
 	u32			len;
@@ -483,6 +506,8 @@ void rdsz_proc_exit(struct rdsz_net *rn);
 /* sysctl.c */
 int rdsz_sysctl_init(struct rdsz_net *rn);
 void rdsz_sysctl_exit(struct rdsz_net *rn);
+void rdsz_sysctl_publish(int family);
+void rdsz_sysctl_unpublish(void);
 
 /* af_rds.c */
 int rdsz_af_init(int family);

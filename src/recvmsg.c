@@ -83,6 +83,28 @@ static int rdsz_recv_put_timestamp(struct rdsz_sock *rs, struct rdsz_incoming *i
 	}
 }
 
+/* Nanoseconds from one stage to the next, the last one being this call. */
+static int rdsz_recv_put_latency(struct rdsz_sock *rs, struct rdsz_incoming *inc,
+				 struct msghdr *msg)
+{
+	struct rds_cmsg_rx_trace trace = {};
+	u64 now = local_clock();
+	int i;
+
+	trace.rx_traces = READ_ONCE(rs->rx_traces);
+	if (!trace.rx_traces || !inc->stages[RDSZ_RX_QUEUED])
+		return 0;
+	for (i = 0; i < trace.rx_traces; i++) {
+		u8 stage = READ_ONCE(rs->rx_trace_pos[i]);
+		u64 end = stage == RDSZ_RX_QUEUED ? now : inc->stages[stage + 1];
+
+		trace.rx_trace_pos[i] = stage;
+		trace.rx_trace[i] = inc->stages[stage] && end > inc->stages[stage] ?
+			end - inc->stages[stage] : 0;
+	}
+	return put_cmsg(msg, SOL_RDS, RDS_CMSG_RXPATH_LATENCY, sizeof(trace), &trace);
+}
+
 /* Data and all that rides along with it. Returns what recvmsg returns. */
 static int rdsz_recv_message(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
 			     size_t len, int flags)
@@ -93,6 +115,8 @@ static int rdsz_recv_message(struct rdsz_sock *rs, struct rdsz_incoming *inc, st
 	err = rdsz_recv_copy(rs, inc, msg, part);
 	if (!err)
 		err = rdsz_recv_put_timestamp(rs, inc, msg);
+	if (!err)
+		err = rdsz_recv_put_latency(rs, inc, msg);
 	if (!err && READ_ONCE(rs->completion_mode) != RDSZC_COMPLETION_ERRQUEUE)
 		err = min(rdsz_cq_put_cmsgs(rs, msg, flags), 0);
 	if (err)

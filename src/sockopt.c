@@ -114,6 +114,31 @@ static int rdsz_set_timestamp(struct rdsz_sock *rs, int optname, sockptr_t optva
 	return 0;
 }
 
+/* Every fault is EFAULT, and a bad stage switches the reports off, as in-tree. */
+static int rdsz_set_rx_traces(struct rdsz_sock *rs, sockptr_t optval, unsigned int optlen)
+{
+	struct rds_rx_trace_so ask;
+	int err = 0;
+	int i;
+
+	if (optlen != sizeof(ask) || copy_from_sockptr(&ask, optval, sizeof(ask)))
+		return -EFAULT;
+	if (ask.rx_traces > RDS_MSG_RX_DGRAM_TRACE_MAX)
+		return -EFAULT;
+	for (i = 0; i < ask.rx_traces; i++)
+		if (ask.rx_trace_pos[i] >= RDSZ_RX_STAGES)
+			err = -EFAULT;
+	if (err)
+		ask.rx_traces = 0;
+	mutex_lock(&rs->bind_lock);
+	atomic_add(!!ask.rx_traces - !!rs->rx_traces, &rs->rn->rx_tracers);
+	for (i = 0; i < ask.rx_traces; i++)
+		WRITE_ONCE(rs->rx_trace_pos[i], ask.rx_trace_pos[i]);
+	WRITE_ONCE(rs->rx_traces, ask.rx_traces);
+	mutex_unlock(&rs->bind_lock);
+	return err;
+}
+
 static int rdsz_set_cong_monitor(struct rdsz_sock *rs, sockptr_t optval, unsigned int optlen)
 {
 	int value, err = rdsz_get_int(optval, optlen, &value);
@@ -162,6 +187,8 @@ int rdsz_setsockopt(struct socket *sock, int level, int optname, sockptr_t optva
 		return rdsz_set_cong_monitor(rs, optval, optlen);
 	case SO_RDS_TRANSPORT:
 		return rdsz_set_transport(rs, optval, optlen);
+	case SO_RDS_MSG_RXPATH_LATENCY:
+		return rdsz_set_rx_traces(rs, optval, optlen);
 	case SO_TIMESTAMP_OLD:
 	case SO_TIMESTAMP_NEW:
 		return rdsz_set_timestamp(rs, optname, optval, optlen);

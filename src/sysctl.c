@@ -126,3 +126,41 @@ void rdsz_sysctl_exit(struct rdsz_net *rn)
 	unregister_net_sysctl_table(rn->sysctl_header);
 	kfree(rn->sysctl_table);
 }
+
+/*
+ * Stock rds-tools built for a dynamic family look the numbers up in /proc/sys/net/rds. The folder is
+ * in-tree RDS's while that is loaded; then the registration fails, and the tools find the in-tree one.
+ */
+static int rdsz_names_values[2];
+static struct ctl_table rdsz_names_table[] = {
+	{
+		.procname	= "pf_rds",
+		.data		= &rdsz_names_values[0],
+		.maxlen		= sizeof(int),
+		.mode		= 0444,
+		.proc_handler	= proc_dointvec,
+	},
+	{
+		.procname	= "sol_rds",
+		.data		= &rdsz_names_values[1],
+		.maxlen		= sizeof(int),
+		.mode		= 0444,
+		.proc_handler	= proc_dointvec,
+	},
+	{ }
+};
+static struct ctl_table_header *rdsz_names_header;
+
+void rdsz_sysctl_publish(int family)
+{
+	rdsz_names_values[0] = family;
+	rdsz_names_values[1] = SOL_RDS;
+	rdsz_names_header = rdsz_register_net_sysctl(&init_net, "net/rds", rdsz_names_table,
+						     ARRAY_SIZE(rdsz_names_table) - 1);
+}
+
+void rdsz_sysctl_unpublish(void)
+{
+	if (rdsz_names_header)
+		unregister_net_sysctl_table(rdsz_names_header);
+}

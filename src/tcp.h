@@ -16,6 +16,7 @@
  * @data_ready, @state_change, @write_space: the socket's own callbacks
  * @hdr: header being received
  * @hdr_got: bytes of it
+ * @hdr_time: when its first byte was seen, see RDSZ_RX_HEADER
  * @inc: message being received, once its header is complete
  * @inc_got: payload bytes of it
  * @failed: the stream cannot be read on; nothing more is taken from it
@@ -32,6 +33,7 @@ struct rdsz_tcp {
 
 	struct rdsz_hdr		hdr;
 	u32			hdr_got;
+	u64			hdr_time;
 	struct rdsz_incoming	*inc;
 	u32			inc_got;
 	bool			failed;

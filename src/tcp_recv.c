@@ -38,6 +38,8 @@ static int rdsz_recv_header(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned 
 	u32 part = min_t(size_t, len, RDSZ_HDR_LEN - tcp->hdr_got);
 	int err;
 
+	if (!tcp->hdr_got)
+		tcp->hdr_time = rdsz_rx_stamp(tcp->path->conn->rn);
 	if (skb_copy_bits(skb, offset, (u8 *)&tcp->hdr + tcp->hdr_got, part))
 		return -EFAULT;
 	tcp->hdr_got += part;
@@ -52,8 +54,12 @@ static int rdsz_recv_begin_payload(struct rdsz_tcp *tcp)
 	u32 len = be32_to_cpu(tcp->hdr.len);
 
 	tcp->inc = rdsz_incoming_alloc(len, len <= RDSZ_INLINE_RECV, GFP_ATOMIC | __GFP_NOWARN);
+	if (!tcp->inc)
+		return -ENOMEM;
 	tcp->inc_got = 0;
-	return tcp->inc ? 0 : -ENOMEM;
+	tcp->inc->stages[RDSZ_RX_HEADER] = tcp->hdr_time;
+	tcp->inc->stages[RDSZ_RX_START] = rdsz_rx_stamp(tcp->path->conn->rn);
+	return 0;
 }
 
 static int rdsz_recv_payload(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset,
