@@ -19,7 +19,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 all: modules
 
 modules: probes
-	$(kbuild) modules
+	+$(kbuild) modules
 
 # What this kernel offers, compiled once per kernel and compiler: compat/gen/config.h.
 probes:
@@ -36,7 +36,7 @@ clean:
 check: sparse style
 
 sparse: probes
-	$(kbuild) W=1 C=2 CF=-D__CHECK_ENDIAN__ modules
+	+$(kbuild) W=1 C=2 CF=-D__CHECK_ENDIAN__ modules
 
 style:
 	$(if $(checkpatch),,@echo 'no checkpatch.pl in $(KERNELDIR)/scripts nor on PATH' >&2; exit 1)
