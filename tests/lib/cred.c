@@ -36,9 +36,10 @@ int cred_become_root(void)
 	return born_known ? setrlimit(RLIMIT_MEMLOCK, &born_memlock) : 0;
 }
 
+/* False inside another raise, whose end lowers. */
 bool cred_raise(void)
 {
-	return cred_is_nobody() && !seteuid(0);
+	return cred_is_nobody() && geteuid() && !seteuid(0);
 }
 
 void cred_lower(bool raised)
