@@ -200,10 +200,9 @@ int link_blackhole(const struct netns *ns, const char *name, const char *neighbo
 	return request_run(ns, &request);
 }
 
-int link_set_sg(const struct netns *ns, const char *name, bool on)
+static int ethtool_run(const struct netns *ns, const char *name, struct ethtool_value *value)
 {
-	struct ethtool_value value = { .cmd = ETHTOOL_SSG, .data = on };
-	struct ifreq request = { .ifr_data = (char *)&value };
+	struct ifreq request = { .ifr_data = (char *)value };
 	bool raised = cred_raise();
 	int fd, rc;
 
@@ -214,4 +213,18 @@ int link_set_sg(const struct netns *ns, const char *name, bool on)
 		close(fd);
 	cred_lower(raised);
 	return rc;
+}
+
+int link_set_sg(const struct netns *ns, const char *name, bool on)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_SSG, .data = on };
+
+	return ethtool_run(ns, name, &value);
+}
+
+int link_get_sg(const struct netns *ns, const char *name)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_GSG };
+
+	return ethtool_run(ns, name, &value) ? -1 : (int)value.data;
 }

@@ -25,6 +25,7 @@ int link_blackhole(const struct netns *ns, const char *name, const char *neighbo
 
 /* Scatter-gather of a device, through ethtool. */
 int link_set_sg(const struct netns *ns, const char *name, bool on);
+int link_get_sg(const struct netns *ns, const char *name);	/* 1 on, 0 off, -1 failure */
 
 int link_index(const struct netns *ns, const char *name);
 

@@ -63,6 +63,15 @@ int netns_home(void)
 	return home_fd < 0 ? 0 : enter_fd(home_fd);
 }
 
+const struct netns *netns_here(void)
+{
+	static struct netns here = { .fd = -1 };
+
+	remember_home();
+	here.fd = home_fd;
+	return &here;
+}
+
 static FILE *open_sysctl(const char *name, const char *mode)
 {
 	char path[128];

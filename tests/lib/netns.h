@@ -19,6 +19,9 @@ int netns_enter(const struct netns *ns);
 /* Back to the namespace the program was started in. */
 int netns_home(void);
 
+/* The namespace the program was started in, as an argument for others. */
+const struct netns *netns_here(void);
+
 /* Runs a call in a namespace and comes home: netns_in(&ns, rds_socket()). */
 #define netns_in(ns, call)			\
 ({						\

@@ -74,17 +74,35 @@ static int variant_teardown(void **state)
 	return rc;
 }
 
+static const char *labelled(const char *name, const char *label)
+{
+	char *full;
+
+	if (asprintf(&full, "%s (%s)", name, label) < 0)
+		exit(2);
+	return full;
+}
+
+void suite_add_state(struct suite *suite, const char *name, const char *label,
+		     CMUnitTestFunction function, const void *state)
+{
+	*next_test(suite) = (struct CMUnitTest){
+		.name = labelled(name, label),
+		.test_func = function,
+		.setup_func = plain_setup,
+		.teardown_func = plain_teardown,
+		.initial_state = (void *)state,
+	};
+}
+
 void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
 	       const struct variant *variants)
 {
 	const struct variant *variant;
-	char *full;
 
 	for (variant = variants; variant->name; variant++) {
-		if (asprintf(&full, "%s (%s)", name, variant->name) < 0)
-			exit(2);
 		*next_test(suite) = (struct CMUnitTest){
-			.name = full,
+			.name = labelled(name, variant->name),
 			.test_func = function,
 			.setup_func = variant_setup,
 			.teardown_func = variant_teardown,

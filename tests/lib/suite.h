@@ -41,6 +41,10 @@ void suite_add_plain(struct suite *suite, const char *name, CMUnitTestFunction f
 void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
 	       const struct variant *variants);
 
+/* A plain test that is given a state; its name gets a label appended. */
+void suite_add_state(struct suite *suite, const char *name, const char *label,
+		     CMUnitTestFunction function, const void *state);
+
 #define SUITE_ADD_PLAIN(suite, function) suite_add_plain(suite, #function, function)
 #define SUITE_ADD(suite, function, variants) suite_add(suite, #function, function, variants)
 

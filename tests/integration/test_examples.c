@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs of examples/ do what the README says. They are compiled into this one with main()
+ * renamed, and run as processes of their own, each on its end of a wire.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "module.h"
+#include "suite.h"
+
+#include <linux/rds_zc.h>
+
+#define COUNT 40
+#define COUNT_TEXT "40"
+#define PORT 4000
+#define PORT_TEXT "4000"
+
+int example_send_zc(int argc, char **argv);
+int example_recv(int argc, char **argv);
+
+static pid_t start(const struct netns *ns, int (*example)(int, char **), int argc, char **argv)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	/* What it prints is for people; the exit code says whether it worked. */
+	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+	alarm(60);
+	_exit(netns_enter(ns) ? 99 : example(argc, argv));
+}
+
+static int end_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A message for a port that is not bound yet is lost: wait until the receiver has it. */
+static void wait_for_receiver(struct topology *topology)
+{
+	union rds_addr addr = rds_addr_port(&topology->far[0], PORT);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	int fd = netns_in(topology_far_ns(topology, 0), rds_socket());
+
+	assert_true(fd >= 0);
+	while (!rds_bind(fd, &addr)) {
+		assert_false(deadline_over(&deadline));
+		close(fd);
+		deadline_step();
+		fd = netns_in(topology_far_ns(topology, 0), rds_socket());
+	}
+	close(fd);
+}
+
+static void examples__sender_and_receiver(void **state)
+{
+	struct topology *topology = *state;
+	char *receive[] = { "recv", topology->far_text[0], PORT_TEXT, COUNT_TEXT, NULL };
+	char *send[] = {
+		"send_zc", topology->near_text[0], topology->far_text[0], PORT_TEXT, COUNT_TEXT, NULL
+	};
+	struct counters before;
+	pid_t sender, receiver;
+
+	assert_int_equal(module_family(), RDSZC_FAMILY_DEFAULT);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	receiver = start(topology_far_ns(topology, 0), example_recv, 4, receive);
+	wait_for_receiver(topology);
+	sender = start(&topology->ns[0], example_send_zc, 5, send);
+	assert_int_equal(end_of(sender), 0);
+	assert_int_equal(end_of(receiver), 0);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "zc_completed"), COUNT);
+	assert_true(counter_moved(&topology->ns[0], &before, "zc_sent") > 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "examples" };
+
+	SUITE_ADD(&suite, examples__sender_and_receiver, variants_one_each);
+	return suite_run(&suite, argc, argv);
+}

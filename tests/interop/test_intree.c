@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Against in-tree rds_tcp in the second VM (tests/vm/run --peer=6.1 --peer-mode=intree): both
+ * directions, both connect roles, who speaks first, IPv4 and IPv6, 0 B to 1 MiB, zerocopy and not.
+ * Every message is checked; nothing may be lost, doubled or out of order.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "remote.h"
+#include "suite.h"
+#include "zc.h"
+
+#define MESSAGES 72
+#define LIMIT_MS 60000
+
+struct role {
+	const char *name;
+	bool v6;
+	bool larger;	/* in-tree has the smaller address, and dials */
+};
+
+static const struct role roles[] = {
+	{ "v4, we dial", false, false },
+	{ "v4, in-tree dials", false, true },
+	{ "v6, we dial", true, false },
+	{ "v6, in-tree dials", true, true },
+};
+
+/* Added up over the whole program, for the last test. */
+static uint32_t checked;
+
+static const struct role *role_of(void **state)
+{
+	return *state;
+}
+
+static struct flow flow_of(bool zerocopy, uint32_t seed)
+{
+	return (struct flow){
+		.seed = seed,
+		.count = MESSAGES,
+		.min = 0,
+		.max = 1 << 20,
+		.zerocopy = zerocopy,
+	};
+}
+
+static void assert_received(const struct flow_result *result)
+{
+	if (result->wrong || result->error)
+		fail_msg("receiver, %u wrong, %s: %s", result->wrong, strerror(result->error),
+			 result->text);
+	assert_int_equal(result->messages, MESSAGES);
+	checked += result->messages;
+}
+
+static void assert_sent(const struct flow_result *result, const struct flow *flow)
+{
+	uint32_t cookies = 0, i;
+
+	if (result->wrong || result->error)
+		fail_msg("sender, %u wrong, %s: %s", result->wrong, strerror(result->error),
+			 result->text);
+	for (i = 0; flow->zerocopy && i < flow->count; i++)
+		cookies += flow_length(flow, i) != 0;
+	assert_int_equal(result->messages, MESSAGES);
+	assert_int_equal(result->cookies, cookies);
+}
+
+static void to_intree(void **state, bool zerocopy)
+{
+	struct flow flow = flow_of(zerocopy, 100);
+	struct flow_result sent, received;
+	struct pair pair;
+
+	pair_open(&pair, role_of(state)->v6, role_of(state)->larger);
+	assert_int_equal(zc_force(pair.fd), 0);
+	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
+	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &sent);
+	assert_int_equal(remote_finish(&pair.remote, &received), 0);
+	assert_sent(&sent, &flow);
+	assert_received(&received);
+	pair_close(&pair);
+}
+
+static void from_intree(void **state, bool zerocopy)
+{
+	struct flow flow = flow_of(zerocopy, 200);
+	struct flow_result sent, received;
+	struct pair pair;
+
+	pair_open(&pair, role_of(state)->v6, role_of(state)->larger);
+	assert_int_equal(remote_set(&pair.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
+	flow_receive(pair.fd, &pair.far, &flow, LIMIT_MS, &received);
+	assert_int_equal(remote_finish(&pair.remote, &sent), 0);
+	assert_sent(&sent, &flow);
+	assert_received(&received);
+	pair_close(&pair);
+}
+
+static void to_intree__copied(void **state)
+{
+	to_intree(state, false);
+}
+
+static void to_intree__zerocopy(void **state)
+{
+	to_intree(state, true);
+}
+
+static void from_intree__copied(void **state)
+{
+	from_intree(state, false);
+}
+
+static void from_intree__zerocopy(void **state)
+{
+	from_intree(state, true);
+}
+
+/* Two pairs of sockets on one connection, one each way, at the same time. */
+static void both_ways__at_once(void **state)
+{
+	struct flow there = flow_of(true, 300), back = flow_of(true, 400);
+	struct flow_result sent, received;
+	struct pair out, in;
+
+	pair_open(&out, role_of(state)->v6, role_of(state)->larger);
+	pair_open_beside(&in, &out);
+	assert_int_equal(zc_force(out.fd), 0);
+	assert_int_equal(remote_set(&in.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+	assert_int_equal(remote_receive_start(&out.remote, &out.near, &there, LIMIT_MS), 0);
+	assert_int_equal(remote_send_start(&in.remote, &in.near, &back, LIMIT_MS), 0);
+	flow_send(out.fd, &out.far, &there, LIMIT_MS, &sent);
+	assert_sent(&sent, &there);
+	flow_receive(in.fd, &in.far, &back, LIMIT_MS, &received);
+	assert_received(&received);
+	assert_int_equal(remote_finish(&out.remote, &received), 0);
+	assert_received(&received);
+	assert_int_equal(remote_finish(&in.remote, &sent), 0);
+	assert_sent(&sent, &back);
+	pair_close(&out);
+	pair_close(&in);
+}
+
+static void all__a_thousand_messages_were_checked(void **state)
+{
+	(void)state;
+	print_message("%u messages checked\n", checked);
+	assert_true(checked >= 1000);
+}
+
+static void add_all(struct suite *suite, const char *name, CMUnitTestFunction function)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "intree" };
+
+	add_all(&suite, "to_intree__copied", to_intree__copied);
+	add_all(&suite, "to_intree__zerocopy", to_intree__zerocopy);
+	add_all(&suite, "from_intree__copied", from_intree__copied);
+	add_all(&suite, "from_intree__zerocopy", from_intree__zerocopy);
+	add_all(&suite, "both_ways__at_once", both_ways__at_once);
+	SUITE_ADD_PLAIN(&suite, all__a_thousand_messages_were_checked);
+	return suite_run(&suite, argc, argv);
+}

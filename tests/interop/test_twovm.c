@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Two machines, our module on both (tests/vm/run --peer): a cookie means that the buffer is the
+ * sender's again, whatever the other machine has read, and whether its reader lives or not.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "counters.h"
+#include "link.h"
+#include "remote.h"
+#include "suite.h"
+#include "zc.h"
+
+#define LIMIT_MS 80000
+#define SOCKETS 8
+
+struct link_kind {
+	const char *name;
+	bool v6;
+	bool larger;
+};
+
+static const struct link_kind links[] = {
+	{ "v4 small", false, false },
+	{ "v4 large", false, true },
+	{ "v6 small", true, false },
+	{ "v6 large", true, true },
+};
+
+static const struct link_kind *kind_of(void **state)
+{
+	return *state;
+}
+
+static void assert_flow(const char *who, const struct flow_result *result, uint32_t count)
+{
+	if (result->wrong || result->error)
+		fail_msg("%s: %u wrong, %s: %s", who, result->wrong, strerror(result->error),
+			 result->text);
+	assert_int_equal(result->messages, count);
+}
+
+static void open_forced(struct pair *pair, const struct link_kind *kind)
+{
+	pair_open(pair, kind->v6, kind->larger);
+	assert_int_equal(zc_force(pair->fd), 0);
+}
+
+/* Where the device can gather, TCP must not have copied: the verdicts say that the pages travelled. */
+static void assert_verdicts(const struct flow_result *sent)
+{
+	if (link_get_sg(netns_here(), "eth0") == 1)
+		assert_int_equal(sent->copied, 0);
+	else
+		assert_int_equal(sent->copied, sent->cookies);
+}
+
+/* All cookies are back and all buffers overwritten when the peer begins to read. */
+static void overwritten__before_the_peer_reads(void **state)
+{
+	struct flow flow = { .seed = 1, .count = 64, .min = 1, .max = 1 << 20, .zerocopy = 1 };
+	struct flow_result sent, received;
+	struct counters before;
+	struct pair pair;
+
+	open_forced(&pair, kind_of(state));
+	assert_int_equal(counters_read(netns_here(), &before), 0);
+	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &sent);
+	assert_flow("sender", &sent, flow.count);
+	assert_int_equal(sent.cookies, flow.count);
+	assert_verdicts(&sent);
+	/* All went by the user's pages, through TCP's zerocopy. */
+	assert_int_equal(counter_moved(netns_here(), &before, "zc_sent"), flow.count);
+	assert_int_equal(counter_moved(netns_here(), &before, "zc_completed"), flow.count);
+	assert_true(counter_moved(netns_here(), &before, "zc_passes") >= flow.count / 16);
+	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
+	assert_int_equal(remote_finish(&pair.remote, &received), 0);
+	assert_flow("receiver", &received, flow.count);
+	pair_close(&pair);
+}
+
+/* Both sides send by zerocopy at the same time, over one connection. */
+static void both_ways__at_once(void **state)
+{
+	struct flow there = { .seed = 300, .count = 100, .min = 1, .max = 1 << 20, .zerocopy = 1 };
+	struct flow back = { .seed = 700, .count = 100, .min = 1, .max = 1 << 20, .zerocopy = 1 };
+	struct flow_result result;
+	struct pair out, in;
+
+	open_forced(&out, kind_of(state));
+	pair_open_beside(&in, &out);
+	assert_int_equal(remote_set(&in.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+	assert_int_equal(remote_set(&in.remote, SOL_RDS, RDSZC_ZC_THRESHOLD, 0), 0);
+	assert_int_equal(remote_receive_start(&out.remote, &out.near, &there, LIMIT_MS), 0);
+	assert_int_equal(remote_send_start(&in.remote, &in.near, &back, LIMIT_MS), 0);
+	flow_send(out.fd, &out.far, &there, LIMIT_MS, &result);
+	assert_flow("our sender", &result, there.count);
+	flow_receive(in.fd, &in.far, &back, LIMIT_MS, &result);
+	assert_flow("our receiver", &result, back.count);
+	assert_int_equal(remote_finish(&out.remote, &result), 0);
+	assert_flow("their receiver", &result, there.count);
+	assert_int_equal(remote_finish(&in.remote, &result), 0);
+	assert_flow("their sender", &result, back.count);
+	assert_int_equal(result.cookies, back.count);
+	pair_close(&out);
+	pair_close(&in);
+}
+
+/* ---- eight sockets, 64 messages deep, half of the readers held for a while ---- */
+
+struct lane {
+	struct pair pair;
+	struct flow_tx tx;
+	struct flow_result received;
+};
+
+static void lane_open(struct lane *lane, size_t index, const struct lane *first, uint32_t count)
+{
+	struct flow flow = {
+		.seed = (uint32_t)index * 7919,
+		.count = count,
+		.min = 1,
+		.max = 1 << 20,
+		.zerocopy = 1,
+	};
+
+	if (index)
+		pair_open_beside(&lane->pair, &first->pair);
+	assert_int_equal(zc_force(lane->pair.fd), 0);
+	assert_int_equal(flow_tx_open(&lane->tx, lane->pair.fd, &lane->pair.far, &flow), 0);
+}
+
+/* A reader that does not read may hold 1 MiB; then its sender meets congestion. */
+static void lane_hold(struct lane *lane)
+{
+	assert_int_equal(remote_set(&lane->pair.remote, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20), 0);
+}
+
+static void lane_read(struct lane *lane)
+{
+	assert_int_equal(remote_receive_start(&lane->pair.remote, &lane->pair.near, &lane->tx.flow,
+					      LIMIT_MS), 0);
+}
+
+/* Pushes some lanes until they are done; the others stand still, as their readers do. */
+static void lanes_run(struct lane *lanes, size_t count, size_t must_end)
+{
+	struct deadline deadline = deadline_in(LIMIT_MS);
+	size_t done, i;
+	bool moved;
+
+	do {
+		moved = false;
+		for (done = i = 0; i < count; i++) {
+			while (flow_tx_send(&lanes[i].tx))
+				moved = true;
+			moved |= flow_tx_reap(&lanes[i].tx) != 0;
+			done += i < must_end && flow_tx_done(&lanes[i].tx);
+		}
+		if (!moved)
+			flow_tx_wait(&lanes[0].tx);
+		assert_false(deadline_over(&deadline));
+	} while (done < must_end);
+}
+
+static void lane_finish(struct lane *lane, const char *who)
+{
+	assert_flow(who, &lane->tx.result, lane->tx.flow.count);
+	assert_int_equal(lane->tx.result.cookies, lane->tx.flow.count);
+	assert_verdicts(&lane->tx.result);
+	assert_int_equal(remote_finish(&lane->pair.remote, &lane->received), 0);
+	assert_flow(who, &lane->received, lane->tx.flow.count);
+	flow_tx_close(&lane->tx);
+	pair_close(&lane->pair);
+}
+
+/*
+ * Readers 4..7 begin only when lanes 0..3 are through: their senders fill up and meet congestion,
+ * which must not stop the others. Argument: messages=N per socket.
+ */
+static void flood__eight_sockets_half_of_them_held(void **state)
+{
+	uint32_t count = (uint32_t)suite_argument("messages", 128);
+	static struct lane lanes[SOCKETS];
+	struct counters before;
+	size_t i;
+
+	memset(lanes, 0, sizeof(lanes));
+	assert_int_equal(counters_read(netns_here(), &before), 0);
+	pair_open(&lanes[0].pair, kind_of(state)->v6, kind_of(state)->larger);
+	for (i = 0; i < SOCKETS; i++)
+		lane_open(&lanes[i], i, &lanes[0], count);
+	for (i = 0; i < SOCKETS; i++)
+		(i < SOCKETS / 2 ? lane_read : lane_hold)(&lanes[i]);
+	lanes_run(lanes, SOCKETS, SOCKETS / 2);
+	assert_true(counter_moved(netns_here(), &before, "cong_send_error") > 0);
+	for (i = SOCKETS / 2; i < SOCKETS; i++)
+		lane_read(&lanes[i]);
+	lanes_run(lanes, SOCKETS, SOCKETS);
+	for (i = 0; i < SOCKETS; i++)
+		lane_finish(&lanes[i], i < SOCKETS / 2 ? "free lane" : "held lane");
+	assert_int_equal(counter_moved(netns_here(), &before, "zc_sent"), SOCKETS * count);
+	assert_int_equal(counter_moved(netns_here(), &before, "zc_completed"), SOCKETS * count);
+}
+
+/* kill -9 of a reader that holds messages: nothing stays pinned, every cookie comes back. */
+static void killed_reader__gives_every_cookie_back(void **state)
+{
+	struct flow flow = { .seed = 5, .count = 64, .min = 1, .max = 1 << 20, .zerocopy = 1 };
+	long pinned = zc_pinned_pages();
+	struct lane lane = { 0 };
+	struct remote killer;
+
+	open_forced(&lane.pair, kind_of(state));
+	assert_int_equal(remote_connect(&killer), 0);
+	assert_int_equal(flow_tx_open(&lane.tx, lane.pair.fd, &lane.pair.far, &flow), 0);
+	while (lane.tx.result.messages < flow.count / 2)
+		assert_true(flow_tx_send(&lane.tx));
+	assert_int_equal(remote_kill(&killer, &lane.pair.remote), 0);
+	lanes_run(&lane, 1, 1);
+	assert_flow("sender", &lane.tx.result, flow.count);
+	assert_int_equal(lane.tx.result.cookies, flow.count);
+	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
+	flow_tx_close(&lane.tx);
+	remote_close(&killer);
+	pair_close(&lane.pair);
+}
+
+static void add_all(struct suite *suite, const char *name, CMUnitTestFunction function,
+		    size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		suite_add_state(suite, name, links[i].name, function, &links[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "twovm" };
+
+	add_all(&suite, "overwritten__before_the_peer_reads",
+		overwritten__before_the_peer_reads, 4);
+	add_all(&suite, "both_ways__at_once", both_ways__at_once, 4);
+	add_all(&suite, "flood__eight_sockets_half_of_them_held",
+		flood__eight_sockets_half_of_them_held, 2);
+	add_all(&suite, "killed_reader__gives_every_cookie_back",
+		killed_reader__gives_every_cookie_back, 2);
+	return suite_run(&suite, argc, argv);
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Requests to the peer program and its answers. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "deadline.h"
+#include "link.h"
+#include "remote.h"
+
+/* The peer answers within the limit of a request; this is what the way may take. */
+#define MARGIN_MS 20000
+
+static int try_connect(const struct sockaddr_in *addr)
+{
+	struct timeval limit = { .tv_sec = 5 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (!connect(fd, (const struct sockaddr *)addr, sizeof(*addr)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int remote_connect(struct remote *remote)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	const char *text = getenv("RDSZ_PEER_CTL");
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(REMOTE_PORT) };
+
+	*remote = (struct remote){ .fd = -1 };
+	if (!text || inet_pton(AF_INET, text, &addr.sin_addr) != 1) {
+		fprintf(stderr, "no second VM: start this by tests/vm/run --peer\n");
+		errno = ENXIO;
+		return -1;
+	}
+	while ((remote->fd = try_connect(&addr)) < 0 && !deadline_over(&deadline))
+		usleep(50000);
+	return remote->fd < 0 ? -1 : 0;
+}
+
+void remote_close(struct remote *remote)
+{
+	if (remote->fd >= 0)
+		close(remote->fd);
+	remote->fd = -1;
+}
+
+static int start(struct remote *remote, const struct remote_request *request)
+{
+	unsigned int ms = request->limit_ms + MARGIN_MS * time_scale();
+	struct timeval limit = { .tv_sec = ms / 1000 };
+
+	if (setsockopt(remote->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
+		return -1;
+	return send(remote->fd, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request) ? 0 : -1;
+}
+
+static int finish(struct remote *remote, struct remote_reply *reply)
+{
+	ssize_t got = recv(remote->fd, reply, sizeof(*reply), MSG_WAITALL);
+
+	if (got == sizeof(*reply) && !reply->error)
+		return 0;
+	if (got >= 0)
+		errno = got == sizeof(*reply) ? reply->error : ECONNRESET;
+	return -1;
+}
+
+static int call(struct remote *remote, const struct remote_request *request,
+		struct remote_reply *reply)
+{
+	return start(remote, request) || finish(remote, reply) ? -1 : 0;
+}
+
+int remote_open(struct remote *remote, const union rds_addr *addr, int buffers)
+{
+	struct remote_request request = { .command = REMOTE_OPEN, .addr = *addr, .value = buffers };
+	struct remote_reply reply;
+
+	if (call(remote, &request, &reply))
+		return -1;
+	remote->addr = reply.addr;
+	remote->pid = (int32_t)reply.value;
+	return 0;
+}
+
+int remote_set(struct remote *remote, int level, int option, int value)
+{
+	struct remote_request request = {
+		.command = REMOTE_OPTION,
+		.level = level,
+		.option = option,
+		.value = value,
+	};
+	struct remote_reply reply;
+
+	return call(remote, &request, &reply);
+}
+
+static int call_text(struct remote *remote, uint32_t command, const char *text,
+		     struct remote_reply *reply)
+{
+	struct remote_request request = { .command = command };
+
+	snprintf(request.text, sizeof(request.text), "%s", text);
+	return call(remote, &request, reply);
+}
+
+int remote_add_address(struct remote *remote, const char *address)
+{
+	struct remote_reply reply;
+
+	return call_text(remote, REMOTE_ADDRESS, address, &reply);
+}
+
+int remote_counter(struct remote *remote, const char *name, uint64_t *value)
+{
+	struct remote_reply reply;
+
+	if (call_text(remote, REMOTE_COUNTER, name, &reply))
+		return -1;
+	*value = reply.value;
+	return 0;
+}
+
+int remote_kill(struct remote *remote, struct remote *other)
+{
+	struct remote_request request = { .command = REMOTE_KILL, .value = other->pid };
+	struct remote_reply reply;
+
+	return call(remote, &request, &reply);
+}
+
+static int start_flow(struct remote *remote, uint32_t command, const union rds_addr *addr,
+		      const struct flow *flow, unsigned int limit_ms)
+{
+	struct remote_request request = {
+		.command = command,
+		.limit_ms = limit_ms * time_scale(),
+		.addr = *addr,
+		.flow = *flow,
+	};
+
+	return start(remote, &request);
+}
+
+int remote_send_start(struct remote *remote, const union rds_addr *to, const struct flow *flow,
+		      unsigned int limit_ms)
+{
+	return start_flow(remote, REMOTE_SEND, to, flow, limit_ms);
+}
+
+int remote_receive_start(struct remote *remote, const union rds_addr *from,
+			 const struct flow *flow, unsigned int limit_ms)
+{
+	return start_flow(remote, REMOTE_RECEIVE, from, flow, limit_ms);
+}
+
+int remote_echo_start(struct remote *remote, const union rds_addr *from, const struct flow *flow,
+		      unsigned int limit_ms)
+{
+	return start_flow(remote, REMOTE_ECHO, from, flow, limit_ms);
+}
+
+int remote_finish(struct remote *remote, struct flow_result *result)
+{
+	struct remote_reply reply;
+
+	if (finish(remote, &reply))
+		return -1;
+	*result = reply.result;
+	return 0;
+}
+
+int remote_progress(struct remote *remote, struct flow_result *result)
+{
+	struct remote_request request = { .command = REMOTE_PROGRESS };
+	struct remote_reply reply;
+
+	if (call(remote, &request, &reply))
+		return -1;
+	*result = reply.result;
+	return 0;
+}
+
+int remote_stop(struct remote *remote, uint32_t count, unsigned int limit_ms)
+{
+	struct remote_request request = {
+		.command = REMOTE_STOP,
+		.limit_ms = limit_ms * time_scale(),
+		.flow.count = count,
+	};
+
+	return start(remote, &request);
+}
+
+/* ---- pairs ---- */
+
+static void near_and_far(const char *format, bool larger, char near[64], char far[64])
+{
+	static unsigned int used;
+
+	snprintf(larger ? far : near, 64, format, 10 + used);
+	snprintf(larger ? near : far, 64, format, 11 + used);
+	used += 2;
+}
+
+static void open_sockets(struct pair *pair)
+{
+	if (remote_connect(&pair->remote) || remote_open(&pair->remote, &pair->far, PAIR_BUFFERS))
+		fail_msg("no socket on the peer: %s", strerror(errno));
+	pair->far = pair->remote.addr;
+	pair->fd = rds_open(netns_here(), &pair->near);
+	if (pair->fd < 0 || rds_set_buffers(pair->fd, PAIR_BUFFERS, PAIR_BUFFERS))
+		fail_msg("no bound socket: %s", strerror(errno));
+}
+
+void pair_open(struct pair *pair, bool v6, bool larger)
+{
+	char near[64], far[64];
+	struct remote helper;
+
+	near_and_far(v6 ? "fd77::1:%x" : "10.77.0.%u", larger, near, far);
+	assert_int_equal(link_add_address(netns_here(), "eth0", near, v6 ? 64 : 24), 0);
+	assert_int_equal(remote_connect(&helper), 0);
+	assert_int_equal(remote_add_address(&helper, far), 0);
+	remote_close(&helper);
+	pair->near = rds_addr(near, 0);
+	pair->far = rds_addr(far, 0);
+	open_sockets(pair);
+}
+
+void pair_open_beside(struct pair *pair, const struct pair *first)
+{
+	pair->near = rds_addr_port(&first->near, 0);
+	pair->far = rds_addr_port(&first->far, 0);
+	open_sockets(pair);
+}
+
+void pair_close(struct pair *pair)
+{
+	remote_close(&pair->remote);
+	close(pair->fd);
+}

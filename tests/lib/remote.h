@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The peer program of the second VM (tests/peer/peer.c), seen from the tests. A remote is one process
+ * there with one control connection and at most one RDS socket; its end ends them all.
+ */
+#ifndef TESTS_REMOTE_H
+#define TESTS_REMOTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "flow.h"
+#include "rds.h"
+
+#define REMOTE_PORT 7077
+
+enum remote_command {
+	REMOTE_ADDRESS,		/* gives eth0 one more address: text */
+	REMOTE_OPEN,		/* a socket bound to addr; value: bytes for its buffers, 0 as it is */
+	REMOTE_OPTION,		/* setsockopt(level, option, value) */
+	REMOTE_SEND,		/* flow to addr */
+	REMOTE_RECEIVE,		/* flow from addr, until it is complete */
+	REMOTE_ECHO,		/* the same, and each message goes back */
+	REMOTE_PROGRESS,	/* while receiving: what came so far */
+	REMOTE_STOP,		/* while receiving: the flow ends at flow.count */
+	REMOTE_COUNTER,		/* the counter named text */
+	REMOTE_KILL,		/* kill -9 of the process value, and wait until it is gone */
+	REMOTE_CLOSE,		/* closes the socket */
+};
+
+/* Both VMs run the same build, so plain structs travel. */
+struct remote_request {
+	uint32_t command;
+	int32_t level, option, value;
+	uint32_t limit_ms;	/* of what it may take, stretched already */
+	char text[64];
+	union rds_addr addr;
+	struct flow flow;
+};
+
+struct remote_reply {
+	int32_t error;			/* errno, or 0 */
+	uint64_t value;			/* OPEN: the process; COUNTER */
+	union rds_addr addr;		/* OPEN: as bound */
+	struct flow_result result;	/* of a flow */
+};
+
+struct remote {
+	int fd;
+	int32_t pid;
+	union rds_addr addr;
+};
+
+/* A process of its own on the peer; waits for the peer to be there. */
+int remote_connect(struct remote *remote);
+void remote_close(struct remote *remote);
+
+/* A socket there; *remote gets its address. */
+int remote_open(struct remote *remote, const union rds_addr *addr, int buffers);
+
+int remote_set(struct remote *remote, int level, int option, int value);
+int remote_add_address(struct remote *remote, const char *address);
+int remote_counter(struct remote *remote, const char *name, uint64_t *value);
+
+/* Kills the process of another remote. */
+int remote_kill(struct remote *remote, struct remote *other);
+
+/* A flow is started there, goes on by itself, and is waited for at its end. */
+int remote_send_start(struct remote *remote, const union rds_addr *to, const struct flow *flow,
+		      unsigned int limit_ms);
+int remote_receive_start(struct remote *remote, const union rds_addr *from,
+			 const struct flow *flow, unsigned int limit_ms);
+int remote_echo_start(struct remote *remote, const union rds_addr *from, const struct flow *flow,
+		      unsigned int limit_ms);
+int remote_finish(struct remote *remote, struct flow_result *result);
+
+/* For one that receives: what came so far; the number at which to end. */
+int remote_progress(struct remote *remote, struct flow_result *result);
+int remote_stop(struct remote *remote, uint32_t count, unsigned int limit_ms);
+
+/* ---- the two ends of a test ---- */
+
+struct pair {
+	struct remote remote;
+	int fd;
+	union rds_addr near, far;
+};
+
+/*
+ * A socket on each side, on two addresses that nobody has used: so it is a new connection, and
+ * `larger` says which of the two has the larger address. Fails the test when that cannot be had.
+ */
+void pair_open(struct pair *pair, bool v6, bool larger);
+
+/* One more pair of sockets on the same two addresses. */
+void pair_open_beside(struct pair *pair, const struct pair *first);
+void pair_close(struct pair *pair);
+
+/* Room for this many bytes of messages in a socket of a pair. */
+#define PAIR_BUFFERS (64 << 20)
+
+#endif
