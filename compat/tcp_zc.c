@@ -9,9 +9,11 @@
  */
 #define pr_fmt(fmt) "rds_zc: " fmt
 
-#include <linux/netdev_features.h>
+#include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/wait_bit.h>
+#include <net/dst.h>
+#include <net/dst.h>
 #include <net/sock.h>
 
 #include "tcp_zc.h"
@@ -20,10 +22,23 @@
 
 atomic_t rdsz_zc_outstanding = ATOMIC_INIT(0);
 
-/* TCP lends pages to the device only where that gathers fragments; elsewhere it copies. */
-bool rdsz_zc_usable(const struct sock *sk)
+/*
+ * Can the pages reach the device as they are? TCP asks only sk_route_caps, where software segmentation
+ * counts as scatter-gather; behind it the pages are copied for a device that cannot gather, and nobody
+ * is told. So ask the device of the route too. A bit that changes under us costs the truth of a
+ * verdict, no more.
+ */
+bool rdsz_zc_usable(struct sock *sk)
 {
-	return READ_ONCE(sk->sk_route_caps) & NETIF_F_SG;
+	netdev_features_t caps = READ_ONCE(sk->sk_route_caps);
+	const struct dst_entry *dst;
+
+	rcu_read_lock();
+	dst = __sk_dst_get(sk);
+	if (dst)
+		caps &= READ_ONCE(dst->dev)->features;
+	rcu_read_unlock();
+	return caps & NETIF_F_SG;
 }
 
 /* TCP is about to see it; called by the sender only. */

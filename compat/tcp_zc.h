@@ -66,7 +66,7 @@ ssize_t rdsz_zc_sendmsg(struct rdsz_zc_sock *zs, struct rdsz_zc *zc, struct msgh
 			size_t len);
 
 /* Between these files only. */
-bool rdsz_zc_usable(const struct sock *sk);
+bool rdsz_zc_usable(struct sock *sk);
 void rdsz_zc_count(struct rdsz_zc *zc);
 void rdsz_zc_uncount(void);
 
