@@ -191,7 +191,7 @@ static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wa
 		mask |= EPOLLIN | EPOLLRDNORM;
 	spin_unlock_bh(&rs->queue_lock);
 	if (rdsz_cong_poll(rs))
-		mask |= EPOLLIN | EPOLLRDNORM | (rs->cong_monitor ? 0 : EPOLLWRBAND);
+		mask |= rs->cong_monitor ? EPOLLIN | EPOLLRDNORM : EPOLLWRBAND;
 	if (rdsz_sock_writable(rs))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;

@@ -13,7 +13,7 @@
  * alternate still make long runs; order holds within each. A queue outlives its socket: records that
  * become ready after close() are freed unseen.
  */
-#include <linux/rds.h>
+#include <linux/errqueue.h>
 #include <linux/slab.h>
 #include <net/compat.h>
 
@@ -291,4 +291,98 @@ int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags)
 			break;
 	}
 	return n;
+}
+
+/* ---- the error queue form: what compat/errqueue.c asks for ---- */
+
+static enum rdsz_verdict rdsz_verdict_of(const struct rdsz_errqueue_batch *batch)
+{
+	return batch->code ? RDSZ_COPIED : RDSZ_ZEROCOPIED;
+}
+
+/* The run to be read next: the zerocopied ones first. */
+static enum rdsz_verdict rdsz_cq_next_run(const struct rdsz_cq *cq,
+					  struct rdsz_errqueue_batch *batch)
+	__must_hold(&cq->lock)
+{
+	enum rdsz_verdict v = cq->nr_ready[RDSZ_ZEROCOPIED] ? RDSZ_ZEROCOPIED : RDSZ_COPIED;
+
+	lockdep_assert_held(&cq->lock);
+	batch->total = cq->nr_ready[v];
+	batch->code = v == RDSZ_COPIED ? SO_EE_CODE_ZEROCOPY_COPIED : 0;
+	return v;
+}
+
+static u32 rdsz_cq_source_peek(void *priv, u32 *cookies, u32 max,
+			       struct rdsz_errqueue_batch *batch)
+{
+	struct rdsz_cq *cq = ((struct rdsz_sock *)priv)->cq;
+	struct rdsz_completion *c;
+	enum rdsz_verdict v;
+	u32 n = 0;
+
+	spin_lock_bh(&cq->lock);
+	v = rdsz_cq_next_run(cq, batch);
+	list_for_each_entry(c, &cq->ready[v], node) {
+		if (n == max)
+			break;
+		cookies[n++] = c->cookie;
+	}
+	spin_unlock_bh(&cq->lock);
+	return n;
+}
+
+static u32 rdsz_cq_source_take(void *priv, u32 max, struct list_head *out,
+			       struct rdsz_errqueue_batch *batch)
+{
+	struct rdsz_cq *cq = ((struct rdsz_sock *)priv)->cq;
+	u32 n;
+
+	spin_lock_bh(&cq->lock);
+	n = rdsz_cq_take_run(cq, rdsz_cq_next_run(cq, batch), max, out);
+	spin_unlock_bh(&cq->lock);
+	return n;
+}
+
+static u32 rdsz_cq_source_cookie(const struct list_head *record)
+{
+	return list_entry(record, struct rdsz_completion, node)->cookie;
+}
+
+static void rdsz_cq_source_untake(void *priv, struct list_head *records,
+				  const struct rdsz_errqueue_batch *batch)
+{
+	struct rdsz_sock *rs = priv;
+
+	rdsz_cq_untake(rs->cq, rdsz_verdict_of(batch), records);
+	rdsz_sock_wake(rs, EPOLLERR);
+}
+
+static void rdsz_cq_source_done(void *priv, struct list_head *records)
+{
+	rdsz_cq_reaped(priv, records);
+}
+
+static const struct rdsz_errqueue_source rdsz_cq_source = {
+	.peek	= rdsz_cq_source_peek,
+	.take	= rdsz_cq_source_take,
+	.cookie	= rdsz_cq_source_cookie,
+	.untake	= rdsz_cq_source_untake,
+	.done	= rdsz_cq_source_done,
+};
+
+/**
+ * rdsz_cq_recv_errqueue() - recvmsg(MSG_ERRQUEUE)
+ * @rs: reader
+ * @msg: where to
+ * @len: bytes of its buffer
+ * @flags: of recvmsg
+ *
+ * Never blocks. A socket in the cmsg mode has nothing here.
+ */
+int rdsz_cq_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags)
+{
+	if (READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_CMSG)
+		return -EAGAIN;
+	return rdsz_errqueue_recv(msg, len, flags, &rdsz_cq_source, rs);
 }

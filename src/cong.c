@@ -238,7 +238,8 @@ struct rdsz_message *rdsz_cong_update_message(struct rdsz_path *path)
 
 /*
  * For poll. With RDS_CONG_MONITOR: a notification waits. Without: some map changed since the last
- * time this was asked; programs take it as a hint to try again, so it shows once.
+ * time this was asked: a hint to try again, shown once as POLLWRBAND. In-tree adds POLLIN, although
+ * there is nothing to read.
  */
 bool rdsz_cong_poll(struct rdsz_sock *rs)
 {
