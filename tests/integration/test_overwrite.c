@@ -141,6 +141,8 @@ static void loop__message_of_a_closed_sender(void **state)
 	assert_non_null(buffer);
 	pattern_fill(buffer, 8192, 3);
 	zc_send(&ends, buffer, 8192, 1);
+	/* close() withdraws what has not been delivered yet. */
+	assert_true(rds_wait(ends.rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	topology_close(ends.topology, ends.tx);
 	zc_buffer_free(buffer, 8192);
 	receive_pattern(ends.rx, 8192, 3, &ends.near);

@@ -33,13 +33,27 @@ static int enter_fd(int fd)
 	return rc;
 }
 
+/* Of the current namespace: a link that goes down and comes up again has its IPv6 addresses still. */
+static int keep_addresses(void)
+{
+	int fd = open("/proc/sys/net/ipv6/conf/all/keep_addr_on_down", O_WRONLY | O_CLOEXEC);
+	int rc = fd >= 0 && write(fd, "1\n", 2) == 2 ? 0 : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 int netns_create(struct netns *ns)
 {
+	int rc;
+
 	ns->fd = -1;
 	if (remember_home() || unshare(CLONE_NEWNET))
 		return -1;
 	ns->fd = open_current();
-	if (enter_fd(home_fd) || ns->fd < 0)
+	rc = keep_addresses();
+	if (enter_fd(home_fd) || ns->fd < 0 || rc)
 		return -1;
 	return link_set_up(ns, "lo", true);
 }

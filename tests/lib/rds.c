@@ -171,13 +171,21 @@ ssize_t rds_recv(int fd, void *buffer, size_t length, union rds_addr *from, int 
 			from ? &from_length : NULL);
 }
 
+/* POLLERR comes unasked while cookies wait: it does not end a wait for something else. */
 short rds_wait(int fd, short events, struct deadline deadline)
 {
 	struct pollfd pollfd = { .fd = fd, .events = events };
 	int rc;
 
-	do {
+	for (;;) {
 		rc = poll(&pollfd, 1, deadline_left_ms(&deadline));
-	} while (rc < 0 && errno == EINTR);
-	return rc > 0 ? pollfd.revents : 0;
+		if (rc < 0 && errno != EINTR)
+			return 0;
+		if (rc > 0 && (!events || pollfd.revents & events))
+			return pollfd.revents;
+		if (deadline_over(&deadline))
+			return rc > 0 ? pollfd.revents : 0;
+		if (rc > 0)
+			deadline_step();
+	}
 }

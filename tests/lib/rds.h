@@ -63,7 +63,10 @@ ssize_t rds_send_zc(int fd, const void *buffer, size_t length, const union rds_a
 /* One message; *from may be NULL. */
 ssize_t rds_recv(int fd, void *buffer, size_t length, union rds_addr *from, int flags);
 
-/* poll() for events until the deadline; returns revents, 0 on time-out. */
+/*
+ * Waits until one of the events is there (any, when none is asked for) or the deadline is over;
+ * returns all that poll() said last.
+ */
 short rds_wait(int fd, short events, struct deadline deadline);
 
 #endif
