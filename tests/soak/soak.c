@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * soak SECONDS: eight sockets send to eight on the second VM, each 64 deep, 1 B to 1 MiB, by zerocopy,
+ * and overwrite a buffer at its cookie. Meanwhile the link is cut every 5 s, TCP connections are
+ * killed every second as by ss -K, and once a minute a receiver gets kill -9.
+ *
+ * At the end sent = received = cookies, and no byte differs. What a killed receiver had not read is
+ * gone with it, and nobody can say how much: its epoch is counted apart, where sent = cookies.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "link.h"
+#include "module.h"
+#include "remote.h"
+#include "zc.h"
+
+#define LANES 8
+#define TCP_PORT 16385
+#define ENDLESS (1u << 25)	/* more than any run sends, and its cookies are still 32 bits */
+#define RECEIVE_ROOM (1 << 20)	/* of each receiver: it is congested now and then */
+
+#define KILL_TCP_MS 1000
+#define CUT_MS 5000
+#define KILL_RECEIVER_MS 60000
+#define REPORT_MS 10000
+#define STUCK_MS 60000
+#define SETTLE_MS 180000
+
+struct lane {
+	struct pair pair;
+	struct flow_tx tx;
+	bool killed;		/* its receiver is dead; it waits for its last cookies */
+};
+
+struct totals {
+	uint64_t sent, received, cookies, copied, bytes, wrong;
+	uint32_t epochs;
+};
+
+static struct soak {
+	struct lane lanes[LANES];
+	struct remote killer;
+	struct totals whole, killed;	/* epochs that ended well, and those whose receiver died */
+	uint32_t tcp_kills, cuts, receiver_kills;
+	uint32_t epochs;		/* begun */
+	unsigned int limit_ms;
+	uint64_t started;
+	uint64_t moved;			/* when something last went on */
+	uint64_t link_up;		/* when to mend the link, 0: it is up */
+	unsigned int random;
+} soak;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	printf("soak: ");
+	vprintf(format, arguments);
+	printf("\n");
+	exit(1);
+}
+
+/* ---- lanes ---- */
+
+static void lane_start(struct lane *lane)
+{
+	struct pair *pair = &lane->pair;
+	struct flow flow = {
+		.seed = soak.epochs++ * 7919,
+		.count = ENDLESS,
+		.min = 1,
+		.max = 1 << 20,
+		.zerocopy = 1,
+	};
+
+	if (zc_force(pair->fd) ||
+	    remote_set(&pair->remote, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_ROOM) ||
+	    remote_receive_start(&pair->remote, &pair->near, &flow, soak.limit_ms + SETTLE_MS) ||
+	    flow_tx_open(&lane->tx, pair->fd, &pair->far, &flow))
+		die("cannot start a lane: %s", strerror(errno));
+	lane->killed = false;
+}
+
+static void add(struct totals *totals, const struct lane *lane, const struct flow_result *received)
+{
+	const struct flow_result *sent = &lane->tx.result;
+
+	totals->epochs++;
+	totals->sent += sent->messages;
+	totals->bytes += sent->bytes;
+	totals->cookies += sent->cookies;
+	totals->copied += sent->copied;
+	totals->wrong += sent->wrong;
+	if (!received)
+		return;
+	totals->received += received->messages;
+	totals->wrong += received->wrong;
+}
+
+static void lane_end(struct lane *lane)
+{
+	flow_tx_close(&lane->tx);
+	pair_close(&lane->pair);
+}
+
+/* New sockets on both sides: what the dead one's port may still get cannot be mistaken. */
+static void lane_restart(struct lane *lane)
+{
+	struct pair old = lane->pair;
+
+	add(&soak.killed, lane, NULL);
+	lane_end(lane);
+	pair_open_beside(&lane->pair, &old);
+	lane_start(lane);
+}
+
+static bool lane_step(struct lane *lane)
+{
+	bool moved = flow_tx_reap(&lane->tx) != 0;
+	int i;
+
+	for (i = 0; i < 8 && flow_tx_send(&lane->tx); i++)
+		moved = true;
+	if (lane->tx.result.error || lane->tx.result.wrong)
+		die("sender: %s", lane->tx.result.text);
+	if (lane->killed && flow_tx_done(&lane->tx))
+		lane_restart(lane);
+	return moved;
+}
+
+static bool lanes_step(void)
+{
+	bool moved = false;
+	size_t i;
+
+	for (i = 0; i < LANES; i++)
+		moved |= lane_step(&soak.lanes[i]);
+	if (moved)
+		soak.moved = clock_ms();
+	else if (clock_ms() - soak.moved > STUCK_MS * time_scale())
+		die("nothing went on for %u s", STUCK_MS * time_scale() / 1000);
+	return moved;
+}
+
+/* ---- disturbances ---- */
+
+static bool due(uint64_t *next, unsigned int every)
+{
+	uint64_t now = clock_ms();
+
+	if (!*next)
+		*next = now + every;
+	if (now < *next)
+		return false;
+	*next = now + every;
+	return true;
+}
+
+static void kill_tcp(void)
+{
+	int killed = diag_kill(netns_here(), TCP_PORT);
+
+	if (killed < 0)
+		die("cannot kill TCP connections: %s", strerror(errno));
+	soak.tcp_kills += (uint32_t)killed;
+}
+
+static void cut_link(void)
+{
+	if (link_set_up(netns_here(), "eth0", false))
+		die("cannot cut the link: %s", strerror(errno));
+	soak.link_up = clock_ms() + 100 + (unsigned int)rand_r(&soak.random) % 900;
+	soak.cuts++;
+}
+
+static void mend_link(void)
+{
+	if (link_set_up(netns_here(), "eth0", true))
+		die("cannot mend the link: %s", strerror(errno));
+	soak.link_up = 0;
+}
+
+static void kill_receiver(void)
+{
+	struct lane *lane = &soak.lanes[soak.receiver_kills % LANES];
+
+	if (lane->killed)
+		return;
+	if (remote_kill(&soak.killer, &lane->pair.remote))
+		die("cannot kill a receiver: %s", strerror(errno));
+	lane->killed = true;
+	lane->tx.flow.count = lane->tx.result.messages;
+	soak.receiver_kills++;
+}
+
+static void disturb(void)
+{
+	static uint64_t next_tcp, next_cut, next_receiver;
+
+	if (due(&next_tcp, KILL_TCP_MS))
+		kill_tcp();
+	if (due(&next_cut, CUT_MS) && !soak.link_up)
+		cut_link();
+	if (soak.link_up && clock_ms() >= soak.link_up)
+		mend_link();
+	if (due(&next_receiver, KILL_RECEIVER_MS))
+		kill_receiver();
+}
+
+static void report_progress(void)
+{
+	uint64_t sent = soak.killed.sent, bytes = soak.killed.bytes;
+	static uint64_t next;
+	size_t i;
+
+	if (!due(&next, REPORT_MS))
+		return;
+	for (i = 0; i < LANES; i++) {
+		sent += soak.lanes[i].tx.result.messages;
+		bytes += soak.lanes[i].tx.result.bytes;
+	}
+	printf("%5" PRIu64 " s: %" PRIu64 " messages, %" PRIu64 " MiB, %u TCP kills, %u cuts, "
+	       "%u receivers killed\n", (clock_ms() - soak.started) / 1000, sent, bytes >> 20,
+	       soak.tcp_kills, soak.cuts, soak.receiver_kills);
+}
+
+/* ---- from start to end ---- */
+
+static void begin(void)
+{
+	size_t i;
+
+	if (remote_connect(&soak.killer))
+		die("no peer: %s", strerror(errno));
+	pair_open(&soak.lanes[0].pair, false, false);
+	for (i = 1; i < LANES; i++)
+		pair_open_beside(&soak.lanes[i].pair, &soak.lanes[0].pair);
+	for (i = 0; i < LANES; i++)
+		lane_start(&soak.lanes[i]);
+	soak.started = soak.moved = clock_ms();
+}
+
+static void run(void)
+{
+	struct deadline end = { .end_ms = soak.started + soak.limit_ms };
+
+	while (!deadline_over(&end)) {
+		disturb();
+		report_progress();
+		if (!lanes_step())
+			deadline_step();
+	}
+	if (soak.link_up)
+		mend_link();
+}
+
+/* Nothing is disturbed any more: what is out must come to its end. */
+static void settle(void)
+{
+	struct deadline deadline = deadline_in(SETTLE_MS);
+	size_t done = 0, i;
+
+	for (i = 0; i < LANES; i++)
+		soak.lanes[i].tx.flow.count = soak.lanes[i].tx.result.messages;
+	while (done < LANES) {
+		if (deadline_over(&deadline))
+			die("%zu lanes miss cookies after %u s", LANES - done, SETTLE_MS / 1000);
+		if (!lanes_step())
+			deadline_step();
+		for (done = i = 0; i < LANES; i++)
+			done += flow_tx_done(&soak.lanes[i].tx) && !soak.lanes[i].killed;
+	}
+}
+
+static void finish_lane(struct lane *lane)
+{
+	struct flow_result received;
+
+	if (remote_stop(&lane->pair.remote, lane->tx.result.messages, SETTLE_MS) ||
+	    remote_finish(&lane->pair.remote, &received))
+		die("a receiver does not answer: %s", strerror(errno));
+	if (received.wrong || received.error)
+		printf("receiver: %u wrong, %s: %s\n", received.wrong, strerror(received.error),
+		       received.text);
+	add(&soak.whole, lane, &received);
+	lane_end(lane);
+}
+
+/* ---- figures ---- */
+
+static bool expect_equal(const char *what, uint64_t a, uint64_t b)
+{
+	if (a == b)
+		return true;
+	printf("MISMATCH: %s: %" PRIu64 " is not %" PRIu64 "\n", what, a, b);
+	return false;
+}
+
+static void print_counter(const char *name)
+{
+	uint64_t there = 0;
+
+	if (remote_counter(&soak.killer, name, &there))
+		printf("  %-24s %12" PRIu64 "\n", name, counter_now(netns_here(), name));
+	else
+		printf("  %-24s %12" PRIu64 " %12" PRIu64 "\n", name,
+		       counter_now(netns_here(), name), there);
+}
+
+static void print_figures(void)
+{
+	static const char * const names[] = {
+		"zc_sent", "zc_passes", "zc_completed", "zc_completed_copied", "zc_copied_converted",
+		"tcp_send_calls", "conn_up", "conn_reset", "conn_drop_peer", "conn_drop_stalled",
+		"recv_queued", "recv_drop_old_seq", "recv_drop_no_sock", "recv_drop_dead_sock",
+		"cong_send_error", "cong_update_received",
+	};
+	const struct totals *w = &soak.whole, *k = &soak.killed;
+	size_t i;
+
+	printf("\n%24s %12s %12s %12s %8s %10s\n", "", "sent", "received", "cookies", "wrong", "MiB");
+	printf("%2u whole epochs %9s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %8" PRIu64 " %10" PRIu64
+	       "\n", w->epochs, "", w->sent, w->received, w->cookies, w->wrong, w->bytes >> 20);
+	printf("%2u epochs of the killed %12" PRIu64 " %12s %12" PRIu64 " %8" PRIu64 " %10" PRIu64
+	       "\n", k->epochs, k->sent, "-", k->cookies, k->wrong, k->bytes >> 20);
+	printf("cookies told as copied: %" PRIu64 "\n", w->copied + k->copied);
+	printf("TCP connections killed: %u, link cut: %u times, receivers killed: %u\n\n",
+	       soak.tcp_kills, soak.cuts, soak.receiver_kills);
+	printf("  %-24s %12s %12s\n", "counter", "sender", "receiver");
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		print_counter(names[i]);
+}
+
+static bool all_right(long pinned)
+{
+	const struct totals *w = &soak.whole, *k = &soak.killed;
+	bool ok = true;
+
+	ok &= expect_equal("received and sent", w->received, w->sent);
+	ok &= expect_equal("cookies and sent", w->cookies, w->sent);
+	ok &= expect_equal("cookies and sent, killed", k->cookies, k->sent);
+	ok &= expect_equal("wrong messages", w->wrong + k->wrong, 0);
+	ok &= expect_equal("zc_sent and sent", counter_now(netns_here(), "zc_sent"),
+			   w->sent + k->sent);
+	ok &= expect_equal("zc_completed and sent", counter_now(netns_here(), "zc_completed"),
+			   w->sent + k->sent);
+	ok &= expect_equal("receivers killed and their epochs", k->epochs, soak.receiver_kills);
+	if (zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)))
+		ok = expect_equal("pages pinned after all", (uint64_t)zc_pinned_pages(),
+				  (uint64_t)pinned);
+	/* A run in which nothing happened proves nothing. */
+	return ok && w->sent && soak.tcp_kills && soak.cuts;
+}
+
+int main(int argc, char **argv)
+{
+	long pinned = zc_pinned_pages();
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	soak.limit_ms = (argc > 1 ? (unsigned int)atoi(argv[1]) : 60) * 1000;
+	soak.random = 7;
+	if (module_need())
+		die("cannot load the module: %s", strerror(errno));
+	begin();
+	run();
+	settle();
+	for (i = 0; i < LANES; i++)
+		finish_lane(&soak.lanes[i]);
+	print_figures();
+	if (!all_right(pinned)) {
+		printf("soak: FAILED\n");
+		return 1;
+	}
+	printf("soak: sent = received = cookies, 0 differing bytes\n");
+	return 0;
+}
