@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "counters.h"
 #include "remote.h"
 #include "suite.h"
 #include "zc.h"
@@ -33,6 +34,25 @@ static uint32_t checked;
 static const struct role *role_of(void **state)
 {
 	return *state;
+}
+
+static struct counters before;
+
+static void open_new_connection(struct pair *pair, const struct role *role)
+{
+	assert_int_equal(counters_read(netns_here(), &before), 0);
+	pair_open(pair, role->v6, role->larger);
+}
+
+/* One connection carried it all, and it was dialled by the smaller address. */
+static void assert_role(const struct role *role)
+{
+	assert_int_equal(counter_moved(netns_here(), &before, "conn_up"), 1);
+	assert_int_equal(counter_moved(netns_here(), &before, "conn_reset"), 0);
+	if (role->larger)
+		assert_int_equal(counter_moved(netns_here(), &before, "tcp_accepts"), 1);
+	else
+		assert_int_equal(counter_moved(netns_here(), &before, "tcp_accepts"), 0);
 }
 
 static struct flow flow_of(bool zerocopy, uint32_t seed)
@@ -74,13 +94,14 @@ static void to_intree(void **state, bool zerocopy)
 	struct flow_result sent, received;
 	struct pair pair;
 
-	pair_open(&pair, role_of(state)->v6, role_of(state)->larger);
+	open_new_connection(&pair, role_of(state));
 	assert_int_equal(zc_force(pair.fd), 0);
 	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
 	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &sent);
 	assert_int_equal(remote_finish(&pair.remote, &received), 0);
 	assert_sent(&sent, &flow);
 	assert_received(&received);
+	assert_role(role_of(state));
 	pair_close(&pair);
 }
 
@@ -90,13 +111,14 @@ static void from_intree(void **state, bool zerocopy)
 	struct flow_result sent, received;
 	struct pair pair;
 
-	pair_open(&pair, role_of(state)->v6, role_of(state)->larger);
+	open_new_connection(&pair, role_of(state));
 	assert_int_equal(remote_set(&pair.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
 	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
 	flow_receive(pair.fd, &pair.far, &flow, LIMIT_MS, &received);
 	assert_int_equal(remote_finish(&pair.remote, &sent), 0);
 	assert_sent(&sent, &flow);
 	assert_received(&received);
+	assert_role(role_of(state));
 	pair_close(&pair);
 }
 
@@ -127,7 +149,7 @@ static void both_ways__at_once(void **state)
 	struct flow_result sent, received;
 	struct pair out, in;
 
-	pair_open(&out, role_of(state)->v6, role_of(state)->larger);
+	open_new_connection(&out, role_of(state));
 	pair_open_beside(&in, &out);
 	assert_int_equal(zc_force(out.fd), 0);
 	assert_int_equal(remote_set(&in.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
@@ -141,6 +163,7 @@ static void both_ways__at_once(void **state)
 	assert_received(&received);
 	assert_int_equal(remote_finish(&in.remote, &sent), 0);
 	assert_sent(&sent, &back);
+	assert_role(role_of(state));
 	pair_close(&out);
 	pair_close(&in);
 }
