@@ -369,8 +369,13 @@ static void hold__local_message_of_a_killed_sender(void **state)
 		if (fd < 0 || zc_force(fd) ||
 		    rds_send_zc(fd, stuck.buffer, LENGTH, &ends->far, 0, 0) != LENGTH)
 			_exit(1);
-		kill(getpid(), SIGKILL);
+		for (;;)
+			pause();
 	}
+	/* close() would withdraw what has not been delivered yet. */
+	assert_true(rds_wait(ends->rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	assert_true(zc_pinned_pages() > stuck.pinned);
+	assert_int_equal(kill(child, SIGKILL), 0);
 	wait_killed(child);
 	assert_int_equal(zc_wait_unpinned(stuck.pinned, deadline_in(BOUND_MS + 2000)), 0);
 	if (cred_is_nobody())

@@ -173,7 +173,8 @@ static void link__dead_until_the_watchdog_bites(void **state)
 
 	topology_sysctl(ends.topology, "stall_ms", 700);
 	assert_int_equal(counters_read(ns, &before), 0);
-	stream_start(&stream, &ends, 200);
+	/* More than fits any queue, so that much is in flight when the wire goes dead. */
+	stream_start(&stream, &ends, 500);
 	for (i = 0; i < stream.count; i++) {
 		receive_one(&ends, i);
 		if (i != 100)

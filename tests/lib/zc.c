@@ -35,7 +35,11 @@ unsigned char *zc_buffer(size_t length)
 	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
 
-	return memory == MAP_FAILED ? NULL : memory;
+	if (memory == MAP_FAILED)
+		return NULL;
+	/* Pages of its own: the kernel does not pin the zero page, and does not count it. */
+	memset(memory, 0x11, length);
+	return memory;
 }
 
 void zc_buffer_free(unsigned char *buffer, size_t length)
