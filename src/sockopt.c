@@ -93,7 +93,7 @@ static int rdsz_set_threshold(struct rdsz_sock *rs, sockptr_t optval, unsigned i
 
 	if (err)
 		return err;
-	if (value < -1 || value > RDSZ_MAX_PAYLOAD)
+	if (value < -1 || value > (int)RDSZ_MAX_PAYLOAD)
 		return -EINVAL;
 	WRITE_ONCE(rs->zc_threshold, value);
 	return 0;
