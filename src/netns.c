@@ -8,7 +8,8 @@
  */
 #include <linux/random.h>
 #include <linux/slab.h>
-#include <net/netns/generic.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>	/* on 5.10 not complete in itself */
 
 #include "rdsz.h"
 
