@@ -95,6 +95,8 @@ static int build_wire(struct topology *topology, size_t peer)
 	const struct netns *near = &topology->ns[0];
 	const struct netns *far = &topology->ns[peer + 1];
 	unsigned int prefix = topology->variant->v6 ? 64 : 24;
+	/* All that ns[0] has is on the wire, as seen from there: no routes needed. */
+	unsigned int far_prefix = topology->variant->three ? 16 : prefix;
 	char name[8];
 
 	snprintf(name, sizeof(name), "w%zu", peer);
@@ -103,7 +105,7 @@ static int build_wire(struct topology *topology, size_t peer)
 	topology->count++;
 	if (link_veth(near, name, far, "w0") ||
 	    link_add_address(near, name, topology->near_text[peer], prefix) ||
-	    link_add_address(far, "w0", topology->far_text[peer], prefix))
+	    link_add_address(far, "w0", topology->far_text[peer], far_prefix))
 		return -1;
 	return link_set_up(near, name, true) || link_set_up(far, "w0", true) ? -1 : 0;
 }
