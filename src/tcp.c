@@ -190,16 +190,26 @@ static void rdsz_tcp_start(struct rdsz_path *path)
 		rdsz_path_drop(path, RDSZ_DROP_PEER);
 }
 
-/* Runs in the path's worker, which also closes, so the connection stays. */
+/*
+ * The peer owes an acknowledgement: segments are under way, or could be, for its window is open (they
+ * are not when the route is gone). A shut window, or one too small for a segment, is its good right.
+ *
+ * Runs in the path's worker, which also closes, so the connection stays.
+ */
 static bool rdsz_tcp_in_flight(struct rdsz_path *path, u32 *una)
 {
 	const struct tcp_sock *tp;
+	u32 nxt;
 
 	if (!path->tcp)
 		return false;
 	tp = tcp_sk(path->tcp->sock->sk);
 	*una = READ_ONCE(tp->snd_una);
-	return READ_ONCE(tp->packets_out) != 0;
+	nxt = READ_ONCE(tp->snd_nxt);
+	if (READ_ONCE(tp->write_seq) == *una)
+		return false;
+	return READ_ONCE(tp->packets_out) ||
+		(s32)(*una + READ_ONCE(tp->snd_wnd) - nxt) >= (s32)READ_ONCE(tp->mss_cache);
 }
 
 const struct rdsz_transport rdsz_tcp_transport = {

@@ -378,8 +378,8 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 				rdsz_stat_inc(path->conn->rn, zc_passes);
 		}
 		sent = true;
-		rdsz_path_start_watch(path);
 		err = rdsz_pass_send(path, path->pass);
+		rdsz_path_start_watch(path);	/* after the send: the watchdog looks for what is in flight */
 		if (err)
 			return rdsz_tcp_send_error(path, err);
 		rdsz_pass_end(path->pass);
