@@ -208,6 +208,8 @@ static void connection__is_counted(void **state)
 	/* The peer's map follows when the connection is up. */
 	assert_true(counter_wait(near, &none, "cong_update_received", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
+	send_pattern(ends.rx, 1, 2, &ends.near);
+	receive_pattern(ends.tx, 1, 2, &ends.far);
 	assert_true(counter_now(near, "tcp_data_ready_calls") > 0);
 }
 
