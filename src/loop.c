@@ -80,14 +80,17 @@ static void rdsz_loop_deliver(struct rdsz_conn *conn, struct rdsz_message *m,
 	}
 }
 
+/* Messages in one transmit run; then whoever transmits looks up, and a worker may take over. */
+#define RDSZ_RUN_MSGS	256
+
 /* The caller owns the path, so nobody else takes messages off the queue; a cancel may. */
 static int rdsz_loop_xmit(struct rdsz_path *path)
 {
 	struct rdsz_incoming *inc;
 	struct rdsz_message *m;
-	bool idle = true;
+	int n;
 
-	while (!list_empty_careful(&path->send_queue)) {
+	for (n = 0; n < RDSZ_RUN_MSGS && !list_empty_careful(&path->send_queue); n++) {
 		inc = rdsz_incoming_alloc(0, false, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		if (!inc)
 			return -ENOMEM;
@@ -96,14 +99,15 @@ static int rdsz_loop_xmit(struct rdsz_path *path)
 			rdsz_incoming_put(inc);
 			break;
 		}
-		idle = false;
 		rdsz_loop_deliver(path->conn, m, inc);
 		rdsz_message_release_space(m);
 		rdsz_message_put(m);
 		cond_resched();
 	}
-	if (idle)
+	if (!n)
 		rdsz_stat_inc(path->conn->rn, send_queue_empty);
+	else if (n == RDSZ_RUN_MSGS)
+		set_bit(RDSZ_PATH_KICKED, &path->flags);	/* perhaps not done */
 	return 0;
 }
 

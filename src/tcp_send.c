@@ -20,6 +20,9 @@
 #define RDSZ_PASS_BYTES		(256 * 1024)
 #define RDSZ_PASS_MSGS		16
 
+/* Passes in one transmit run; then whoever transmits looks up, and a worker may take over. */
+#define RDSZ_RUN_PASSES		8
+
 /* A run of bvecs that goes into TCP in one way. */
 struct rdsz_segment {
 	u32	first;
@@ -353,31 +356,33 @@ static int rdsz_tcp_send_error(struct rdsz_path *path, int err)
 }
 
 /**
- * rdsz_tcp_xmit() - transmit until the queue is empty or TCP is full
+ * rdsz_tcp_xmit() - transmit until the queue is empty, TCP is full, or enough for one run
  * @path: path that is UP and owned by the caller
  *
  * Return: 0, -EAGAIN: write space or a completion will kick the path, -ENOMEM: try again later.
  */
 int rdsz_tcp_xmit(struct rdsz_path *path)
 {
-	bool sent = false;
+	int passes = 0;
 	int err;
 
 	if (!path->tcp || test_bit(RDSZ_PATH_TX_FULL, &path->flags))
 		return -EAGAIN;
-	for (;;) {
+	while (passes++ < RDSZ_RUN_PASSES) {
 		if (!path->pass) {
 			struct rdsz_pass *pass = rdsz_pass_build(path);
 
 			if (IS_ERR(pass))
 				return PTR_ERR(pass);
-			if (!pass)
-				break;
+			if (!pass) {
+				if (passes == 1)
+					rdsz_stat_inc(path->conn->rn, send_queue_empty);
+				return 0;
+			}
 			path->pass = pass;
 			if (pass->lends)
 				rdsz_stat_inc(path->conn->rn, zc_passes);
 		}
-		sent = true;
 		err = rdsz_pass_send(path, path->pass);
 		rdsz_path_start_watch(path);	/* after the send: the watchdog looks for what is in flight */
 		if (err)
@@ -385,8 +390,7 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 		rdsz_pass_end(path->pass);
 		path->pass = NULL;
 	}
-	if (!sent)
-		rdsz_stat_inc(path->conn->rn, send_queue_empty);
+	set_bit(RDSZ_PATH_KICKED, &path->flags);	/* not done */
 	return 0;
 }
 
