@@ -20,6 +20,9 @@ hold()
 	flock -n "$fd" || { say "waiting for $1"; flock -w 1800 "$fd"; } || die "$1 is held for 30 minutes"
 }
 
+# Can tests/vm/run --tap work here? Without it a pair of VMs has a link without scatter-gather.
+can_tap() { [[ $(id -u) -eq 0 && -w /dev/net/tun ]]; }
+
 # kernel_flavour NAME: amd64, cloud-amd64, rt-amd64 or debug
 kernel_flavour()
 {
