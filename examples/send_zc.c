@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* send_zc MY-IP PEER-IP PORT COUNT: sends COUNT messages by zerocopy from four buffers in turn. */
+/* send_zc MY-IP PEER-IP PORT COUNT: sends COUNT messages by zerocopy from two buffers in turn. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdint.h>
@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <linux/rds_zc.h>
 
-#define SIZE 65536
-#define BUFFERS 4
+#define SIZE 16384	/* two of these fit the RLIMIT_MEMLOCK of Linux 5.10, 64 KiB */
+#define BUFFERS 2
 
 static char buffers[BUFFERS][SIZE];	/* not to be touched between sendmsg() and its cookie */
 static int busy[BUFFERS];
