@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <linux/rds_zc.h>
+#include <linux/sockios.h>
 
 #define SIZE 16384	/* two of these fit the RLIMIT_MEMLOCK of Linux 5.10, 64 KiB */
 #define BUFFERS 2
@@ -66,6 +69,15 @@ static void reap(int fd)
 		busy[cookies[i]] = 0;
 }
 
+/* A cookie does not say that the message has left; close() withdraws what nobody acknowledged. */
+static void wait_for_acknowledgements(int fd)
+{
+	int bytes;
+
+	while (!ioctl(fd, SIOCOUTQ, &bytes) && bytes)
+		usleep(1000);
+}
+
 int main(int argc, char **argv)
 {
 	int fd = socket(RDSZC_FAMILY_DEFAULT, SOCK_SEQPACKET, 0), on = 1, i, next;
@@ -88,6 +100,7 @@ int main(int argc, char **argv)
 	for (next = 0; next < BUFFERS; next++)
 		while (busy[next])
 			reap(fd);
+	wait_for_acknowledgements(fd);
 	printf("sent %d messages, every buffer is ours again\n", i);
 	return 0;
 }
