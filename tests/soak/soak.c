@@ -5,7 +5,7 @@
  * killed every second as by ss -K, and once a minute a receiver gets kill -9.
  *
  * At the end sent = received = cookies, and no byte differs. What a killed receiver had not read is
- * gone with it, and nobody can say how much: its epoch is counted apart, where sent = cookies.
+ * gone with it: its epoch is counted apart, with what it had read and checked shortly before.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -37,6 +37,7 @@ struct lane {
 	struct pair pair;
 	struct flow_tx tx;
 	bool killed;		/* its receiver is dead; it waits for its last cookies */
+	struct flow_result read;	/* what that had read */
 };
 
 struct totals {
@@ -89,7 +90,7 @@ static void lane_start(struct lane *lane)
 	lane->killed = false;
 }
 
-static void add(struct totals *totals, const struct lane *lane, const struct flow_result *received)
+static void add(struct totals *totals, const struct lane *lane)
 {
 	const struct flow_result *sent = &lane->tx.result;
 
@@ -99,10 +100,8 @@ static void add(struct totals *totals, const struct lane *lane, const struct flo
 	totals->cookies += sent->cookies;
 	totals->copied += sent->copied;
 	totals->wrong += sent->wrong;
-	if (!received)
-		return;
-	totals->received += received->messages;
-	totals->wrong += received->wrong;
+	totals->received += lane->read.messages;
+	totals->wrong += lane->read.wrong;
 }
 
 static void lane_end(struct lane *lane)
@@ -116,7 +115,7 @@ static void lane_restart(struct lane *lane)
 {
 	struct pair old = lane->pair;
 
-	add(&soak.killed, lane, NULL);
+	add(&soak.killed, lane);
 	lane_end(lane);
 	pair_open_beside(&lane->pair, &old);
 	lane_start(lane);
@@ -194,7 +193,8 @@ static void kill_receiver(void)
 
 	if (lane->killed)
 		return;
-	if (remote_kill(&soak.killer, &lane->pair.remote))
+	if (remote_progress(&lane->pair.remote, &lane->read) ||
+	    remote_kill(&soak.killer, &lane->pair.remote))
 		die("cannot kill a receiver: %s", strerror(errno));
 	lane->killed = true;
 	lane->tx.flow.count = lane->tx.result.messages;
@@ -282,15 +282,15 @@ static void settle(void)
 
 static void finish_lane(struct lane *lane)
 {
-	struct flow_result received;
+	struct flow_result *read = &lane->read;
 
 	if (remote_stop(&lane->pair.remote, lane->tx.result.messages, SETTLE_MS) ||
-	    remote_finish(&lane->pair.remote, &received))
+	    remote_finish(&lane->pair.remote, read))
 		die("a receiver does not answer: %s", strerror(errno));
-	if (received.wrong || received.error)
-		printf("receiver: %u wrong, %s: %s\n", received.wrong, strerror(received.error),
-		       received.text);
-	add(&soak.whole, lane, &received);
+	if (read->wrong || read->error)
+		printf("receiver: %u wrong, %s: %s\n", read->wrong, strerror(read->error),
+		       read->text);
+	add(&soak.whole, lane);
 	lane_end(lane);
 }
 
@@ -315,6 +315,13 @@ static void print_counter(const char *name)
 		       counter_now(netns_here(), name), there);
 }
 
+static void print_totals(const char *name, const struct totals *totals)
+{
+	printf("%4u %-20s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %8" PRIu64 " %10" PRIu64 "\n",
+	       totals->epochs, name, totals->sent, totals->received, totals->cookies,
+	       totals->wrong, totals->bytes >> 20);
+}
+
 static void print_figures(void)
 {
 	static const char * const names[] = {
@@ -323,15 +330,13 @@ static void print_figures(void)
 		"recv_queued", "recv_drop_old_seq", "recv_drop_no_sock", "recv_drop_dead_sock",
 		"cong_send_error", "cong_update_received",
 	};
-	const struct totals *w = &soak.whole, *k = &soak.killed;
 	size_t i;
 
-	printf("\n%24s %12s %12s %12s %8s %10s\n", "", "sent", "received", "cookies", "wrong", "MiB");
-	printf("%2u whole epochs %9s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %8" PRIu64 " %10" PRIu64
-	       "\n", w->epochs, "", w->sent, w->received, w->cookies, w->wrong, w->bytes >> 20);
-	printf("%2u epochs of the killed %12" PRIu64 " %12s %12" PRIu64 " %8" PRIu64 " %10" PRIu64
-	       "\n", k->epochs, k->sent, "-", k->cookies, k->wrong, k->bytes >> 20);
-	printf("cookies told as copied: %" PRIu64 "\n", w->copied + k->copied);
+	printf("\n%25s %10s %10s %10s %8s %10s\n", "", "sent", "received", "cookies", "wrong",
+	       "MiB sent");
+	print_totals("whole epochs", &soak.whole);
+	print_totals("cut by kill -9", &soak.killed);
+	printf("cookies told as copied: %" PRIu64 "\n", soak.whole.copied + soak.killed.copied);
 	printf("TCP connections killed: %u, link cut: %u times, receivers killed: %u\n\n",
 	       soak.tcp_kills, soak.cuts, soak.receiver_kills);
 	printf("  %-24s %12s %12s\n", "counter", "sender", "receiver");
