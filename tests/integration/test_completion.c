@@ -9,6 +9,7 @@
 
 #include <linux/errqueue.h>
 
+#include "array.h"
 #include "cookies.h"
 #include "counters.h"
 #include "pattern.h"
@@ -199,7 +200,7 @@ static void read__missing_control_takes_nothing(void **state)
 	size_t i;
 
 	send_small(&ends, 0, 5);
-	for (i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rooms); i++) {
 		reap = reap_errqueue_control(ends.tx, list, 20, rooms[i], 0);
 		assert_true(reap.control_cut);
 		assert_false(reap.has_report);

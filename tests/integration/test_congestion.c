@@ -2,6 +2,7 @@
 /* Congestion: a receiver that does not read, and what its senders are told. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -103,7 +104,7 @@ struct blocked {
 	struct ends *ends;
 	ssize_t rc;
 	int error;
-	volatile bool done;
+	atomic_bool done;
 };
 
 static void *send_blocking(void *argument)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
 #include "pattern.h"
 #include "reap.h"
@@ -28,7 +29,7 @@ static const char *const known[] = {
 	"tcp_listen_closed_stale",
 };
 
-#define KNOWN (sizeof(known) / sizeof(known[0]))
+#define KNOWN (ARRAY_SIZE(known))
 
 struct record {
 	char name[32];
@@ -293,7 +294,7 @@ static void refusal__has_its_own_counter(void **state)
 {
 	struct ends ends = ends_open(state);
 	const struct netns *ns = &ends.topology->ns[0];
-	size_t count = sizeof(refusals) / sizeof(refusals[0]);
+	size_t count = ARRAY_SIZE(refusals);
 	struct counters before;
 	size_t i, j;
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "deadline.h"
 #include "module.h"
 #include "suite.h"
@@ -70,7 +71,7 @@ static void load__impossible_family_is_refused(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(parameters); i++) {
 		if (!module_load(parameters[i])) {
 			module_unload_within(5000);
 			fail_msg("%s was accepted", parameters[i]);

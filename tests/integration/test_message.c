@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
 #include "ends.h"
 #include "pattern.h"
@@ -25,7 +27,7 @@ static const size_t sizes[] = {
 	524289, 1048575, 1048576,
 };
 
-#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+#define SIZES (ARRAY_SIZE(sizes))
 
 /* Row 37. */
 static void message__every_size_there_and_back(void **state)
@@ -170,7 +172,7 @@ static void send__refused_flags(void **state)
 	union rds_addr none = { 0 };
 	size_t i;
 
-	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		assert_fails(rds_send(ends.tx, "x", 1, &ends.far, flags[i]), EOPNOTSUPP);
 		assert_fails(sendto(ends.tx, "x", 1, flags[i], &none.sa, 16), EOPNOTSUPP);
 	}
@@ -297,7 +299,7 @@ static void on_signal(int signal)
 
 struct pest {
 	pthread_t victim;
-	volatile bool done;
+	atomic_bool done;
 };
 
 static void *send_signals(void *argument)
@@ -446,7 +448,7 @@ static void cmsg__refused_types(void **state)
 	size_t i;
 
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
-	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(unknown); i++)
 		assert_fails(send_with_cmsg(&ends, SOL_RDS, unknown[i], CMSG_LEN(64),
 					    CMSG_SPACE(64)), EINVAL);
 	assert_fails(send_with_cmsg(&ends, SOL_RDS, RDS_CMSG_RDMA_ARGS, CMSG_LEN(55),
@@ -613,7 +615,7 @@ static void timestamp__with_each_message(void **state)
 
 	send_pattern(ends.tx, 100, 14, &ends.far);
 	assert_true(rds_wait(ends.rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
-	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		assert_int_equal(rds_set(ends.rx, ways[i].level, ways[i].option, 1), 0);
 		if (!i)		/* it came before anybody asked */
 			assert_int_equal(receive_with_control(ends.rx, 128, &stamp, &flags), -1);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -45,7 +46,7 @@ struct stream {
 	uint32_t returned;
 	int error;
 	bool doubled;
-	volatile bool stop;
+	atomic_bool stop;
 };
 
 static void stream_reap(struct stream *stream)
@@ -494,6 +495,7 @@ static void stopped_reader__neighbour_keeps_its_rate(void **state)
 	struct counters before;
 	uint32_t alone, beside, held, i;
 
+	alarm((ms / 500 + 100) * time_scale());
 	round_trips(&other, 200);
 	alone = round_trips(&other, ms / 2 > 5000 ? 5000 : ms / 2);
 	assert_int_equal(counters_read(ns, &before), 0);

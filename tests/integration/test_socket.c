@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "cred.h"
 #include "link.h"
 #include "module.h"
@@ -119,7 +120,7 @@ static void bind__impossible_address(void **state)
 	int fd = unbound(*state);
 	size_t i;
 
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
 		if (!bind_text(fd, texts[i], 0) || errno != EINVAL)
 			fail_msg("bind %s: %s", texts[i], strerror(errno));
 	}
@@ -545,7 +546,7 @@ static void options__unknown(void **state)
 	size_t i;
 	int value;
 
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
 		length = sizeof(space);
 		assert_fails(rds_set(fd, SOL_RDS, numbers[i], 1), ENOPROTOOPT);
 		assert_fails(getsockopt(fd, SOL_RDS, numbers[i], space, &length), ENOPROTOOPT);

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "array.h"
 #include "pattern.h"
 
 #define WINDOWS 65521u		/* prime, so that neighbouring seeds land far apart */
@@ -18,7 +19,7 @@ void pattern_prepare(void)
 
 	if (ready)
 		return;
-	for (i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(noise); i++) {
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "array.h"
 #include "cred.h"
 #include "link.h"
 #include "topology.h"
@@ -184,7 +185,7 @@ int topology_socket(struct topology *topology, const struct netns *ns, union rds
 
 	if (fd < 0)
 		fail_msg("no bound socket: %s", strerror(errno));
-	assert_true(topology->open_count < sizeof(topology->open) / sizeof(topology->open[0]));
+	assert_true(topology->open_count < ARRAY_SIZE(topology->open));
 	topology->open[topology->open_count++] = fd;
 	return fd;
 }
