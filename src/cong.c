@@ -85,14 +85,15 @@ struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gf
 void rdsz_map_put(struct rdsz_map *map)
 {
 	struct rdsz_net *rn = map->rn;
+	bool last;
 
-	local_bh_disable();
-	if (!refcount_dec_and_lock(&map->refs, &rn->cong_lock)) {
-		local_bh_enable();
-		return;
-	}
-	rb_erase(&map->node, &rn->maps);
+	spin_lock_bh(&rn->cong_lock);
+	last = refcount_dec_and_test(&map->refs);
+	if (last)
+		rb_erase(&map->node, &rn->maps);
 	spin_unlock_bh(&rn->cong_lock);
+	if (!last)
+		return;
 	kfree(map);
 	rdsz_net_put(rn);
 }

@@ -275,14 +275,14 @@ static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason r
 	}
 }
 
-/* The only place that changes the state. Release: who sees UP sees the connection. */
+/* The only place that changes the state. */
 static void rdsz_path_set_state(struct rdsz_path *path, enum rdsz_path_state state)
 {
 	if (path->state == RDSZ_PATH_UP)
 		rdsz_stat_inc(path->conn->rn, conn_reset);
 	if (state == RDSZ_PATH_UP)
 		rdsz_stat_inc(path->conn->rn, conn_up);
-	smp_store_release(&path->state, state);
+	smp_store_release(&path->state, state);	/* who sees UP sees the connection */
 }
 
 /* Random in 0..backoff, which then doubles; the first try after an outage is immediate. */
@@ -347,6 +347,8 @@ static bool rdsz_path_dial(struct rdsz_path *path)
 
 	rdsz_path_set_state(path, RDSZ_PATH_CONNECTING);
 	path->deadline = jiffies + msecs_to_jiffies(RDSZ_CONNECT_MS);
+	if (path->conn->ops->type == RDSZ_TRANS_TCP && !rdsz_conn_is_small(path->conn))
+		rdsz_stat_inc(path->conn->rn, tcp_wakeups_sent);
 	err = path->conn->ops->connect(path);
 	rdsz_path_release(&path->wakeup);
 	if (err) {
@@ -415,7 +417,6 @@ static bool rdsz_path_when_connecting(struct rdsz_path *path)
 		rdsz_path_go_up(path);
 	} else {
 		/* Our wake-up got through; the peer connects to us now. */
-		rdsz_stat_inc(path->conn->rn, tcp_wakeups_sent);
 		rdsz_path_start_closing(path, RDSZ_DROP_WAKEUP);
 	}
 	return true;

@@ -609,6 +609,7 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
 void rdsz_path_start_watch(struct rdsz_path *path);
 static inline bool rdsz_path_is_up(const struct rdsz_path *path)
 {
+	/* pairs with rdsz_path_set_state() */
 	return smp_load_acquire(&path->state) == RDSZ_PATH_UP;
 }
 

@@ -66,21 +66,19 @@ static void rdsz_recv_put_name(struct rdsz_sock *rs, struct rdsz_incoming *inc, 
 static int rdsz_recv_put_timestamp(struct rdsz_sock *rs, struct rdsz_incoming *inc,
 				   struct msghdr *msg)
 {
+	struct timespec64 ts = ktime_to_timespec64(inc->tstamp);
+	struct __kernel_sock_timeval tv = {
+		.tv_sec = ts.tv_sec,
+		.tv_usec = ts.tv_nsec / NSEC_PER_USEC,
+	};
+	struct __kernel_old_timeval old;
+
 	if (!inc->tstamp || !sock_flag(&rs->sk, SOCK_RCVTSTAMP))
 		return 0;
-	if (sock_flag(&rs->sk, SOCK_TSTAMP_NEW)) {
-		struct timespec64 ts = ktime_to_timespec64(inc->tstamp);
-		struct __kernel_sock_timeval tv = {
-			.tv_sec = ts.tv_sec,
-			.tv_usec = ts.tv_nsec / NSEC_PER_USEC,
-		};
-
+	if (sock_flag(&rs->sk, SOCK_TSTAMP_NEW))
 		return put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP_NEW, sizeof(tv), &tv);
-	} else {
-		struct __kernel_old_timeval tv = ns_to_kernel_old_timeval(ktime_to_ns(inc->tstamp));
-
-		return put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP_OLD, sizeof(tv), &tv);
-	}
+	old = ns_to_kernel_old_timeval(ktime_to_ns(inc->tstamp));
+	return put_cmsg(msg, SOL_SOCKET, SO_TIMESTAMP_OLD, sizeof(old), &old);
 }
 
 /* Nanoseconds from one stage to the next, the last one being this call. */

@@ -291,7 +291,7 @@ static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
 
 	if (ret == -ENOBUFS) {
 		set_bit(RDSZ_PATH_TX_FULL, &path->flags);
-		smp_mb__after_atomic();
+		smp_mb__after_atomic();	/* set the bit, then try; pairs with the wake-up's clearing it */
 		ret = rdsz_pass_call(path, pass);
 		if (ret == -ENOBUFS) {
 			rdsz_stat_inc(rn, zc_pass_waits);
