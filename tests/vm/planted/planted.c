@@ -31,7 +31,7 @@ static void planted_order(void)
 static void planted_atomic(void)
 {
 	spin_lock(&first);
-	msleep(1);
+	msleep(20);
 	spin_unlock(&first);
 }
 
@@ -41,6 +41,17 @@ static int planted_freed(void)
 
 	kfree(number);
 	return number ? READ_ONCE(*number) : 0;
+}
+
+/* Several, because kmemleak takes any stale word for a pointer and may well miss a single one. */
+static int planted_leak(void)
+{
+	int i;
+
+	for (i = 0; i < 16; i++)
+		if (!kmalloc(1000, GFP_KERNEL))
+			return -ENOMEM;
+	return 0;
 }
 
 static int __init planted_init(void)
@@ -53,9 +64,7 @@ static int __init planted_init(void)
 		planted_atomic();
 	if (!strcmp(how, "freed"))
 		pr_info("planted: %d\n", planted_freed());
-	if (!strcmp(how, "leak") && !kmalloc(1000, GFP_KERNEL))
-		return -ENOMEM;
-	return 0;
+	return strcmp(how, "leak") ? 0 : planted_leak();
 }
 
 static void __exit planted_exit(void)
