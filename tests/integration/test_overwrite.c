@@ -260,9 +260,11 @@ static bool flood_done(const struct flood *flood)
 /* Sends run ahead of reads at random, so that queues are full now and empty then. */
 static void flood_run(struct flood *flood)
 {
-	struct deadline deadline = deadline_in(80000);
+	unsigned int seconds = 80 + (unsigned int)(SOCKETS * flood->messages * flood->slot >> 21);
+	struct deadline deadline = deadline_in(seconds * 1000);
 	size_t i, index, bursts;
 
+	alarm((seconds + 20) * time_scale());
 	while (!flood_done(flood)) {
 		assert_false(deadline_over(&deadline));
 		index = (size_t)rand_r(&flood->random) % SOCKETS;
