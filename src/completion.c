@@ -201,99 +201,7 @@ static void rdsz_cq_untake_run(struct rdsz_cq *cq, enum rdsz_verdict v, struct l
 	WRITE_ONCE(cq->nr_ready[v], cq->nr_ready[v] + n);
 }
 
-static u32 rdsz_cq_take_any(struct rdsz_cq *cq, u32 max, struct list_head *out,
-			    enum rdsz_verdict *verdict)
-{
-	u32 n = 0;
-
-	spin_lock_bh(&cq->lock);
-	for (*verdict = 0; *verdict < RDSZ_VERDICTS; (*verdict)++) {
-		n = rdsz_cq_take_run(cq, *verdict, max, out);
-		if (n)
-			break;
-	}
-	spin_unlock_bh(&cq->lock);
-	return n;
-}
-
-static void rdsz_cq_untake(struct rdsz_cq *cq, enum rdsz_verdict verdict, struct list_head *list)
-{
-	spin_lock_bh(&cq->lock);
-	rdsz_cq_untake_run(cq, verdict, list);
-	spin_unlock_bh(&cq->lock);
-}
-
-/* They were read: there is room for new ones. */
-static void rdsz_cq_reaped(struct rdsz_sock *rs, struct list_head *list)
-{
-	rdsz_completions_free(list);
-	rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
-}
-
-static bool rdsz_cookie_cmsg_fits(const struct msghdr *msg)
-{
-	size_t need = CMSG_SPACE(sizeof(struct rds_zcopy_cookies));
-
-#ifdef CONFIG_COMPAT
-	if (msg->msg_flags & MSG_CMSG_COMPAT)
-		need = sizeof(struct compat_cmsghdr) +
-			ALIGN(sizeof(struct rds_zcopy_cookies), sizeof(compat_int_t));
-#endif
-	return msg->msg_control && msg->msg_controllen >= need;
-}
-
-static int rdsz_cq_put_cmsg(struct rdsz_sock *rs, struct msghdr *msg, bool peek)
-{
-	struct rds_zcopy_cookies cookies = {};
-	struct rdsz_completion *c;
-	enum rdsz_verdict verdict;
-	LIST_HEAD(taken);
-	int err;
-
-	if (!rdsz_cq_take_any(rs->cq, ARRAY_SIZE(cookies.cookies), &taken, &verdict))
-		return 0;
-	list_for_each_entry(c, &taken, node)
-		cookies.cookies[cookies.num++] = c->cookie;
-	err = put_cmsg(msg, SOL_RDS, RDS_CMSG_ZCOPY_COMPLETION, sizeof(cookies), &cookies);
-	if (err || peek)
-		rdsz_cq_untake(rs->cq, verdict, &taken);
-	else
-		rdsz_cq_reaped(rs, &taken);
-	return err ?: 1;
-}
-
-/**
- * rdsz_cq_put_cmsgs() - cookies as control messages, up to eight each, as many as there is room for
- * @rs: reader
- * @msg: where to
- * @flags: of recvmsg; with MSG_PEEK one control message, and nothing is taken
- *
- * Context: process.
- * Return: how many control messages; -EFAULT if the first failed. The cookies of a failed one stay.
- */
-int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags)
-{
-	int n = 0;
-
-	while (rdsz_cq_readable(rs->cq)) {
-		int put;
-
-		if (!rdsz_cookie_cmsg_fits(msg)) {
-			if (!n)
-				rdsz_stat_inc(rs->rn, zc_cmsg_no_room);
-			break;
-		}
-		put = rdsz_cq_put_cmsg(rs, msg, flags & MSG_PEEK);
-		if (put <= 0)
-			return n ?: put;
-		n++;
-		if (flags & MSG_PEEK)
-			break;
-	}
-	return n;
-}
-
-/* ---- the error queue form: what compat/errqueue.c asks for ---- */
+/* ---- taking and looking, as compat/errqueue.c asks for them; the cmsg form uses the same ---- */
 
 static enum rdsz_verdict rdsz_verdict_of(const struct rdsz_errqueue_batch *batch)
 {
@@ -354,14 +262,99 @@ static void rdsz_cq_source_untake(void *priv, struct list_head *records,
 {
 	struct rdsz_sock *rs = priv;
 
-	rdsz_cq_untake(rs->cq, rdsz_verdict_of(batch), records);
-	rdsz_sock_wake(rs, EPOLLERR);
+	spin_lock_bh(&rs->cq->lock);
+	rdsz_cq_untake_run(rs->cq, rdsz_verdict_of(batch), records);
+	spin_unlock_bh(&rs->cq->lock);
+	rdsz_sock_wake(rs, EPOLLERR | EPOLLIN | EPOLLRDNORM);
 }
 
+/* They were read: there is room for new ones. */
 static void rdsz_cq_source_done(void *priv, struct list_head *records)
 {
-	rdsz_cq_reaped(priv, records);
+	rdsz_completions_free(records);
+	rdsz_sock_wake(priv, EPOLLOUT | EPOLLWRNORM);
 }
+
+/* ---- the cmsg form ---- */
+
+static bool rdsz_cookie_cmsg_fits(const struct msghdr *msg)
+{
+	size_t need = CMSG_SPACE(sizeof(struct rds_zcopy_cookies));
+
+#ifdef CONFIG_COMPAT
+	if (msg->msg_flags & MSG_CMSG_COMPAT)
+		need = sizeof(struct compat_cmsghdr) +
+			ALIGN(sizeof(struct rds_zcopy_cookies), sizeof(compat_int_t));
+#endif
+	return msg->msg_control && msg->msg_controllen >= need;
+}
+
+/* Look only: nothing is taken, so no other reader or poller sees an empty queue meanwhile. */
+static int rdsz_cq_peek_cmsg(struct rdsz_sock *rs, struct msghdr *msg)
+{
+	struct rds_zcopy_cookies cookies = {};
+	struct rdsz_errqueue_batch batch;
+	int err;
+
+	cookies.num = rdsz_cq_source_peek(rs, cookies.cookies, ARRAY_SIZE(cookies.cookies), &batch);
+	if (!cookies.num)
+		return 0;
+	err = put_cmsg(msg, SOL_RDS, RDS_CMSG_ZCOPY_COMPLETION, sizeof(cookies), &cookies);
+	return err ?: 1;
+}
+
+static int rdsz_cq_take_cmsg(struct rdsz_sock *rs, struct msghdr *msg)
+{
+	struct rds_zcopy_cookies cookies = {};
+	struct rdsz_errqueue_batch batch;
+	struct rdsz_completion *c;
+	LIST_HEAD(taken);
+	int err;
+
+	if (!rdsz_cq_source_take(rs, ARRAY_SIZE(cookies.cookies), &taken, &batch))
+		return 0;
+	list_for_each_entry(c, &taken, node)
+		cookies.cookies[cookies.num++] = c->cookie;
+	err = put_cmsg(msg, SOL_RDS, RDS_CMSG_ZCOPY_COMPLETION, sizeof(cookies), &cookies);
+	if (err)
+		rdsz_cq_source_untake(rs, &taken, &batch);
+	else
+		rdsz_cq_source_done(rs, &taken);
+	return err ?: 1;
+}
+
+/**
+ * rdsz_cq_put_cmsgs() - cookies as control messages, up to eight each, as many as there is room for
+ * @rs: reader
+ * @msg: where to
+ * @flags: of recvmsg; with MSG_PEEK one control message, and nothing is taken
+ *
+ * Context: process.
+ * Return: how many control messages; -EFAULT if the first failed. The cookies of a failed one stay.
+ */
+int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags)
+{
+	int n = 0;
+
+	while (rdsz_cq_readable(rs->cq)) {
+		int put;
+
+		if (!rdsz_cookie_cmsg_fits(msg)) {
+			if (!n)
+				rdsz_stat_inc(rs->rn, zc_cmsg_no_room);
+			break;
+		}
+		put = flags & MSG_PEEK ? rdsz_cq_peek_cmsg(rs, msg) : rdsz_cq_take_cmsg(rs, msg);
+		if (put <= 0)
+			return n ?: put;
+		n++;
+		if (flags & MSG_PEEK)
+			break;
+	}
+	return n;
+}
+
+/* ---- the error queue form ---- */
 
 static const struct rdsz_errqueue_source rdsz_cq_source = {
 	.peek	= rdsz_cq_source_peek,
