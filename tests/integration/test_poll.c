@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counters.h"
+#include "deadline.h"
 #include "pattern.h"
 #include "suite.h"
 #include "zc.h"
@@ -38,11 +40,17 @@ static void poll__new_socket_is_writable_only(void **state)
 static void poll__first_poll_tells_of_no_old_updates(void **state)
 {
 	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
 	union rds_addr addr;
 	int fd;
 
+	assert_int_equal(counters_read(ns, &before), 0);
 	send_pattern(ends.tx, 10, 1, &ends.far);
 	receive_pattern(ends.rx, 10, 1, &ends.near);
+	/* The far end sent its map when the connection came up; it may be slower than our message. */
+	assert_true(counter_wait(ns, &before, "cong_update_received", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
 	fd = topology_near(ends.topology, &addr);
 	assert_int_equal(now(fd), POLLOUT | POLLWRNORM);
 }
