@@ -14,17 +14,21 @@
 /* Largest fragment we ask for; a failure falls back to single pages. */
 #define RDSZ_FRAG_ORDER		3
 
-struct rdsz_payload *rdsz_payload_alloc(u8 kind, u32 nr_bvec, u32 extra, gfp_t gfp)
+static void rdsz_payload_init(struct rdsz_payload *p, u8 kind)
 {
-	struct rdsz_payload *p;
-
-	p = kvmalloc(struct_size(p, bvec, nr_bvec) + extra, gfp);
-	if (!p)
-		return NULL;
 	memset(p, 0, sizeof(*p));
 	refcount_set(&p->refs, 1);
 	p->kind = kind;
 	p->born = jiffies;
+}
+
+struct rdsz_payload *rdsz_payload_alloc(u8 kind, u32 nr_bvec, gfp_t gfp)
+{
+	struct rdsz_payload *p;
+
+	p = kvmalloc(struct_size(p, bvec, nr_bvec), gfp);
+	if (p)
+		rdsz_payload_init(p, kind);
 	return p;
 }
 
@@ -57,7 +61,7 @@ static struct rdsz_payload *rdsz_payload_alloc_pages(u32 len, gfp_t gfp)
 	struct rdsz_payload *p;
 	u32 have, got;
 
-	p = rdsz_payload_alloc(RDSZ_PAYLOAD_PAGES, DIV_ROUND_UP(len, PAGE_SIZE), 0, gfp);
+	p = rdsz_payload_alloc(RDSZ_PAYLOAD_PAGES, DIV_ROUND_UP(len, PAGE_SIZE), gfp);
 	if (!p)
 		return NULL;
 	for (have = 0; have < len; have += got) {
@@ -85,9 +89,7 @@ static struct rdsz_payload *rdsz_payload_alloc_inline(u32 len, gfp_t gfp)
 	p = kmalloc(struct_size(p, bvec, 1) + len, gfp);
 	if (!p)
 		return NULL;
-	memset(p, 0, sizeof(*p));
-	refcount_set(&p->refs, 1);
-	p->kind = RDSZ_PAYLOAD_INLINE;
+	rdsz_payload_init(p, RDSZ_PAYLOAD_INLINE);
 	p->len = len;
 	p->nr_bvec = 1;
 	data = &p->bvec[1];

@@ -49,6 +49,6 @@ static inline bool rdsz_payload_is_user(const struct rdsz_payload *p)
 	return p->kind == RDSZ_PAYLOAD_PINNED || p->kind == RDSZ_PAYLOAD_FOREIGN;
 }
 
-struct rdsz_payload *rdsz_payload_alloc(u8 kind, u32 nr_bvec, u32 extra, gfp_t gfp);
+struct rdsz_payload *rdsz_payload_alloc(u8 kind, u32 nr_bvec, gfp_t gfp);
 
 #endif /* RDSZ_PAYLOAD_H */

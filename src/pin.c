@@ -98,7 +98,7 @@ struct rdsz_payload *rdsz_payload_pin(struct rdsz_net *rn, struct iov_iter *from
 	struct rdsz_payload *p;
 	int err;
 
-	p = rdsz_payload_alloc(RDSZ_PAYLOAD_PINNED, iov_iter_npages(from, INT_MAX), 0,
+	p = rdsz_payload_alloc(RDSZ_PAYLOAD_PINNED, iov_iter_npages(from, INT_MAX),
 			       GFP_KERNEL_ACCOUNT);
 	if (!p)
 		return ERR_PTR(-ENOMEM);
@@ -155,7 +155,7 @@ struct rdsz_payload *rdsz_payload_borrow(struct rdsz_net *rn, struct iov_iter *f
 	int err = 0;
 
 	p = rdsz_payload_alloc(user ? RDSZ_PAYLOAD_PINNED : RDSZ_PAYLOAD_FOREIGN,
-			       iov_iter_npages(from, INT_MAX), 0, GFP_KERNEL_ACCOUNT);
+			       iov_iter_npages(from, INT_MAX), GFP_KERNEL_ACCOUNT);
 	if (!p)
 		return ERR_PTR(-ENOMEM);
 	rdsz_count_pin(p, rn);

@@ -251,7 +251,6 @@ struct rdsz_sock {
 	u8			rx_traces;
 	u8			rx_trace_pos[RDS_MSG_RX_DGRAM_TRACE_MAX];
 	bool			recverr;
-	bool			peer_error;
 	bool			cong_monitor;
 	bool			cong_hit;
 	u64			cong_mask;
