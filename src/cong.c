@@ -234,6 +234,7 @@ struct rdsz_message *rdsz_cong_update_message(struct rdsz_path *path)
 		return NULL;
 	}
 	m->hdr.flags = RDSZ_FLAG_MAP;
+	rdsz_handshake_map(path, &m->hdr);
 	return m;
 }
 

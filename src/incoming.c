@@ -297,20 +297,20 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 
 /**
  * rdsz_deliver() - a whole frame has arrived by TCP
- * @conn: from whom
+ * @path: on which lane of which peer
  * @hdr: its header
  * @inc: its payload, taken over
  *
  * Context: the lock of the TCP socket is held, which serialises next_rx_seq.
  */
-void rdsz_deliver(struct rdsz_conn *conn, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc)
+void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc)
 {
+	struct rdsz_conn *conn = path->conn;
 	struct rdsz_endpoint from = { .ip = conn->key.peer, .scope = conn->key.scope,
 				      .port = hdr->sport };
 	struct rdsz_endpoint to = { .ip = conn->key.local, .scope = conn->key.scope,
 				    .port = hdr->dport };
 	u64 seq = be64_to_cpu(hdr->seq);
-	struct rdsz_path *path = &conn->path;
 
 	if (rdsz_seq_is_duplicate(seq, path->next_rx_seq, hdr->flags)) {
 		rdsz_stat_inc(conn->rn, recv_drop_old_seq);
@@ -318,11 +318,12 @@ void rdsz_deliver(struct rdsz_conn *conn, const struct rdsz_hdr *hdr, struct rds
 		return;
 	}
 	path->next_rx_seq = seq + 1;
-	if (ntohs(hdr->dport) == RDSZ_PORT_PING && READ_ONCE(conn->rn->sysctl.ping_enable)) {
-		rdsz_ping_received(conn, hdr);
+	if (rdsz_hdr_is_ping(hdr) &&
+	    (READ_ONCE(conn->rn->sysctl.ping_enable) || rdsz_hdr_is_handshake(hdr))) {
+		rdsz_ping_received(path, hdr);
 		rdsz_incoming_put(inc);
-	} else if (ntohs(hdr->dport) == RDSZ_PORT_PROBE && ntohs(hdr->sport) == RDSZ_PORT_PING) {
-		rdsz_pong_received(conn, hdr);
+	} else if (rdsz_hdr_is_handshake(hdr)) {
+		rdsz_handshake_received(path, hdr);
 		rdsz_incoming_put(inc);
 	} else {
 		rdsz_deliver_to(conn->rn, &from, &to, inc);

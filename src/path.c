@@ -30,7 +30,8 @@
 
 /* ---- waking the worker ---- */
 
-static void rdsz_path_poke(struct rdsz_path *path, unsigned int ms)
+/* Have the state worker look, in so many milliseconds or before. Any context up to softirq. */
+void rdsz_path_poke(struct rdsz_path *path, unsigned int ms)
 {
 	rdsz_net_queue_work(path->conn->rn, &path->state_work, msecs_to_jiffies(ms));
 }
@@ -230,16 +231,30 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 	}
 }
 
-/* The connection is gone: what it may not have delivered goes out first on the next one. */
+/*
+ * The connection is gone: what it may not have delivered goes out first on the next one. Handshakes
+ * spoke of the connection that is gone, and go with it.
+ */
 static void rdsz_path_requeue(struct rdsz_path *path)
 {
-	struct rdsz_message *m;
+	struct rdsz_message *m, *next;
+	LIST_HEAD(stale);
 
 	spin_lock_bh(&path->lock);
 	list_for_each_entry(m, &path->retrans, path_node)
 		m->hdr.flags |= RDSZ_FLAG_RETRANSMITTED;
 	list_splice_init(&path->retrans, &path->send_queue);
+	list_for_each_entry_safe(m, next, &path->send_queue, path_node) {
+		if (!test_bit(RDSZ_MSG_HANDSHAKE, &m->flags))
+			continue;
+		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		list_move_tail(&m->path_node, &stale);
+	}
 	spin_unlock_bh(&path->lock);
+	list_for_each_entry_safe(m, next, &stale, path_node) {
+		list_del_init(&m->path_node);
+		rdsz_message_put(m);
+	}
 }
 
 static bool rdsz_path_has_work(struct rdsz_path *path)
@@ -300,6 +315,7 @@ static void rdsz_path_back_off(struct rdsz_path *path)
 static void rdsz_path_go_down(struct rdsz_path *path)
 {
 	path->conn->ops->close(path);
+	rdsz_handshake_forget(path);
 	rdsz_path_requeue(path);
 	clear_bit(RDSZ_PATH_DROP, &path->flags);
 	clear_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
@@ -316,8 +332,10 @@ static void rdsz_path_go_up(struct rdsz_path *path)
 	clear_bit(RDSZ_PATH_WANTED, &path->flags);
 	set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
 	path->una_moved = jiffies;
+	rdsz_handshake_begin(path);
 	rdsz_path_set_state(path, RDSZ_PATH_UP);
 	path->conn->ops->start(path);
+	rdsz_handshake_go_on(path);
 	rdsz_path_kick(path, true);
 }
 
@@ -459,6 +477,7 @@ static bool rdsz_path_when_up(struct rdsz_path *path)
 		rdsz_path_start_closing(path, READ_ONCE(path->drop_reason));
 		return true;
 	}
+	rdsz_handshake_go_on(path);
 	rdsz_path_watch(path);
 	return false;
 }

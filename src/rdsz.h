@@ -280,6 +280,7 @@ enum {
 	RDSZ_MSG_ON_SOCK,	/* occupies send buffer; who clears it owns the unlinking, see message.c */
 	RDSZ_MSG_ON_PATH,	/* in a path queue; under the path lock */
 	RDSZ_MSG_PONG,		/* counted in nr_pongs of its path */
+	RDSZ_MSG_HANDSHAKE,	/* says something of its connection: not sent again on another one */
 };
 
 /**
@@ -387,6 +388,17 @@ enum {
 	RDSZ_PATH_RX_PAUSED,	/* reading stopped at rcv_mem_max */
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
+	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
+};
+
+/*
+ * What the frames of a path's present TCP connection told about the peer: forgotten when the connection
+ * goes, for the next one may lead to another kernel. See handshake.c.
+ */
+enum rdsz_peer_kind {
+	RDSZ_PEER_UNKNOWN,
+	RDSZ_PEER_INTREE,
+	RDSZ_PEER_OURS,
 };
 
 /**
@@ -407,6 +419,10 @@ enum {
  * @next_try: no connect before this, jiffies
  * @last_una, @una_moved: for the stall watchdog
  * @zc_copied_run: "copied" verdicts in a row
+ * @peer: enum rdsz_peer_kind of the present connection; written under the lock of its TCP socket, or by
+ *	@state_work while there is none
+ * @peer_caps: RDSZ_CAP_* bits of a peer that is RDSZ_PEER_OURS
+ * @hello_until: a peer that has not shown itself by then is in-tree, jiffies
  */
 struct rdsz_path {
 	struct rdsz_conn	*conn;
@@ -432,6 +448,10 @@ struct rdsz_path {
 	unsigned long		una_moved;
 	u32			zc_copied_run;
 	u32			zc_probe;
+
+	int			peer;
+	u32			peer_caps;
+	unsigned long		hello_until;
 
 	struct delayed_work	state_work;
 	struct delayed_work	send_work;
@@ -551,7 +571,7 @@ int rdsz_incoming_add(struct rdsz_net *rn, struct rdsz_incoming *inc, struct sk_
 int rdsz_incoming_copy(struct rdsz_incoming *inc, struct iov_iter *to, size_t len);
 void rdsz_incoming_read(struct rdsz_incoming *inc, u8 *to, u32 len);
 void rdsz_incoming_put(struct rdsz_incoming *inc);
-void rdsz_deliver(struct rdsz_conn *conn, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc);
+void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc);
 void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 		     const struct rdsz_endpoint *to, struct rdsz_incoming *inc);
 void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc);
@@ -606,6 +626,7 @@ void rdsz_path_enqueue(struct rdsz_message *m);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
 void rdsz_path_start_watch(struct rdsz_path *path);
+void rdsz_path_poke(struct rdsz_path *path, unsigned int ms);
 static inline bool rdsz_path_is_up(const struct rdsz_path *path)
 {
 	/* pairs with rdsz_path_set_state() */
@@ -625,8 +646,27 @@ bool rdsz_cong_poll(struct rdsz_sock *rs);
 void rdsz_cong_take_notify(struct rdsz_sock *rs, u64 taken);
 
 /* ping.c */
-void rdsz_ping_received(struct rdsz_conn *conn, const struct rdsz_hdr *hdr);
-void rdsz_pong_received(struct rdsz_conn *conn, const struct rdsz_hdr *hdr);
+void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr);
+
+/* handshake.c */
+void rdsz_handshake_begin(struct rdsz_path *path);
+void rdsz_handshake_go_on(struct rdsz_path *path);
+void rdsz_handshake_forget(struct rdsz_path *path);
+void rdsz_handshake_announce(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_handshake_map(struct rdsz_path *path, struct rdsz_hdr *hdr);
+void rdsz_handshake_received(struct rdsz_path *path, const struct rdsz_hdr *hdr);
+
+/* Who is at the other end of the present connection, as far as it has told. Any context. */
+static inline enum rdsz_peer_kind rdsz_path_peer(const struct rdsz_path *path)
+{
+	/* pairs with rdsz_handshake_set_peer(): who sees OURS sees peer_caps */
+	return smp_load_acquire(&path->peer);
+}
+
+static inline bool rdsz_path_peer_can(const struct rdsz_path *path, u32 cap)
+{
+	return rdsz_path_peer(path) == RDSZ_PEER_OURS && (READ_ONCE(path->peer_caps) & cap);
+}
 
 /* tcp_listen.c */
 int rdsz_tcp_listen_start(struct rdsz_net *rn);

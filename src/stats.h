@@ -93,6 +93,7 @@
 	X(conn_drop_send,		"connections down: a send into TCP failed") \
 	X(conn_drop_protocol,		"connections down: malformed header") \
 	X(conn_drop_stalled,		"connections down: nothing acknowledged for stall_ms") \
+	X(handshake_unanswered,		"connections whose peer told nothing of itself: taken for in-tree") \
 	X(recv_drop_bad_len,		"headers with a length over 1 MiB") \
 	X(recv_drop_bad_map,		"map updates of a wrong size") \
 	X(recv_drop_ping,		"pings not answered: too many waiting, or no memory") \

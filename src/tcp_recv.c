@@ -84,10 +84,12 @@ static void rdsz_recv_finish(struct rdsz_tcp *tcp)
 	tcp->inc = NULL;
 	tcp->hdr_got = 0;
 	rdsz_path_alive(tcp->path);
-	if (tcp->hdr.flags == RDSZ_FLAG_MAP)
+	if (tcp->hdr.flags == RDSZ_FLAG_MAP) {
+		rdsz_handshake_received(tcp->path, &tcp->hdr);
 		rdsz_cong_received(tcp->path->conn, inc);
-	else
-		rdsz_deliver(tcp->path->conn, &tcp->hdr, inc);
+	} else {
+		rdsz_deliver(tcp->path, &tcp->hdr, inc);
+	}
 }
 
 /* One step of the parser: bytes taken (0 is progress too, at a boundary), or an error. */

@@ -34,7 +34,7 @@ struct rdsz_segment {
 /**
  * struct rdsz_pass - some messages on their way into TCP
  * @zc: TCP's hold on the lent pages; one reference is the sender's, until all is sent
- * @conn: a reference, for those who hear of the end
+ * @path: for those who hear of the end; a reference is held on its conn
  * @msgs: messages, a reference each, until all is sent
  * @payloads: payloads, a reference each; NULL where empty
  * @nr_msgs: entries of the two
@@ -48,7 +48,7 @@ struct rdsz_segment {
  */
 struct rdsz_pass {
 	struct rdsz_zc		zc;
-	struct rdsz_conn	*conn;
+	struct rdsz_path	*path;
 	struct rdsz_message	*msgs[RDSZ_PASS_MSGS];
 	struct rdsz_payload	*payloads[RDSZ_PASS_MSGS];
 	u32			nr_msgs;
@@ -69,7 +69,7 @@ static void rdsz_pass_free(struct rdsz_pass *pass)
 
 	for (i = 0; i < pass->nr_msgs; i++)
 		rdsz_payload_put(pass->payloads[i]);
-	rdsz_conn_put(pass->conn);
+	rdsz_conn_put(pass->path->conn);
 	kfree(pass);
 }
 
@@ -77,7 +77,7 @@ static void rdsz_pass_free(struct rdsz_pass *pass)
 static void rdsz_pass_release(struct rdsz_zc *zc)
 {
 	struct rdsz_pass *pass = container_of(zc, struct rdsz_pass, zc);
-	struct rdsz_path *path = &pass->conn->path;
+	struct rdsz_path *path = pass->path;
 	u32 i;
 
 	for (i = 0; i < pass->nr_msgs; i++) {
@@ -207,7 +207,7 @@ static struct rdsz_pass *rdsz_pass_alloc(struct rdsz_path *path, u32 bvecs)
 	memset(pass, 0, sizeof(*pass));
 	rdsz_zc_init(&pass->zc, rdsz_pass_release);
 	rdsz_conn_hold(path->conn);
-	pass->conn = path->conn;
+	pass->path = path;
 	return pass;
 }
 

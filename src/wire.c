@@ -38,12 +38,14 @@ static int rdsz_ext_data_len(__u8 type)
 		return 2;
 	case RDSZ_EXT_SPORT_IDX:
 		return 1;
+	case RDSZ_EXT_OURS:
+		return 5;
 	default:
 		return 0;
 	}
 }
 
-static int rdsz_ext_put(__u8 *ext, int at, __u8 type, __u32 value)
+static int rdsz_ext_put(__u8 *ext, int at, __u8 type, __u64 value)
 {
 	int len = rdsz_ext_data_len(type);
 	int i;
@@ -56,9 +58,9 @@ static int rdsz_ext_put(__u8 *ext, int at, __u8 type, __u32 value)
 	return at + 1 + len;
 }
 
-static __u32 rdsz_ext_value(const __u8 *data, int len)
+static __u64 rdsz_ext_value(const __u8 *data, int len)
 {
-	__u32 value = 0;
+	__u64 value = 0;
 
 	while (len--)
 		value = value << 8 | *data++;
@@ -66,7 +68,7 @@ static __u32 rdsz_ext_value(const __u8 *data, int len)
 }
 
 /**
- * rdsz_ext_put_handshake() - write what we announce into a handshake ping or pong
+ * rdsz_ext_put_handshake() - write what we announce into a handshake ping or pong, or a map
  * @hdr: header whose extension space is still empty
  * @hs: what to announce; absent members (0, false) are left out
  *
@@ -82,7 +84,22 @@ int rdsz_ext_put_handshake(struct rdsz_hdr *hdr, const struct rdsz_handshake *hs
 		at = rdsz_ext_put(hdr->ext, at, RDSZ_EXT_GEN_NUM, hs->gen_num);
 	if (hs->sport_idx)
 		at = rdsz_ext_put(hdr->ext, at, RDSZ_EXT_SPORT_IDX, 0);
+	if (hs->version)
+		at = rdsz_ext_put(hdr->ext, at, RDSZ_EXT_OURS,
+				  (__u64)hs->version << 32 | hs->caps);
 	return at;
+}
+
+static bool rdsz_ext_goes_on(__u8 type)
+{
+	return type == RDSZ_EXT_OURS || (type != RDSZ_EXT_NONE && type < RDSZ_EXT_STOP);
+}
+
+/* Version 0 is none, and has no capabilities. */
+static void rdsz_ext_get_ours(const __u8 *data, struct rdsz_handshake *hs)
+{
+	hs->version = data[0];
+	hs->caps = data[0] ? rdsz_ext_value(data + 1, 4) : 0;
 }
 
 /**
@@ -91,7 +108,7 @@ int rdsz_ext_put_handshake(struct rdsz_hdr *hdr, const struct rdsz_handshake *hs
  * @hs: filled; what is absent becomes 0 or false
  *
  * Data that would pass the end of the extension space ends the list, and so does a type that
- * in-tree parsers stop at.
+ * in-tree parsers stop at, except for ours, which is the last one even so.
  */
 void rdsz_ext_get_handshake(const struct rdsz_hdr *hdr, struct rdsz_handshake *hs)
 {
@@ -99,7 +116,7 @@ void rdsz_ext_get_handshake(const struct rdsz_hdr *hdr, struct rdsz_handshake *h
 	int at = 0;
 
 	memset(hs, 0, sizeof(*hs));
-	while (at < RDSZ_EXT_LEN && ext[at] != RDSZ_EXT_NONE && ext[at] < RDSZ_EXT_STOP) {
+	while (at < RDSZ_EXT_LEN && rdsz_ext_goes_on(ext[at])) {
 		const __u8 *data = ext + at + 1;
 		__u8 type = ext[at];
 		int len = rdsz_ext_data_len(type);
@@ -112,6 +129,10 @@ void rdsz_ext_get_handshake(const struct rdsz_hdr *hdr, struct rdsz_handshake *h
 			hs->gen_num = rdsz_ext_value(data, len);
 		else if (type == RDSZ_EXT_SPORT_IDX)
 			hs->sport_idx = true;
+		if (type == RDSZ_EXT_OURS) {
+			rdsz_ext_get_ours(data, hs);
+			return;
+		}
 		at += 1 + len;
 	}
 }

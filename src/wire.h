@@ -9,7 +9,10 @@
 #define RDSZ_WIRE_H
 
 #include <linux/types.h>
-#ifndef __KERNEL__
+#ifdef __KERNEL__
+#include <linux/in.h>
+#else
+#include <netinet/in.h>
 #include <stdbool.h>
 #endif
 
@@ -48,18 +51,44 @@ struct rdsz_hdr {
 #define RDSZ_EXT_GEN_NUM	6	/* be32: incarnation of the sender, 0 = ignore */
 #define RDSZ_EXT_SPORT_IDX	8	/* one dummy byte; presence: source port low bits = lane */
 #define RDSZ_EXT_STOP		16	/* from here on in-tree parsers stop reading, silently */
+#define RDSZ_EXT_OURS		0x40	/* u8 version, be32 capabilities; sent by rds_zc, as the last one */
+
+#define RDSZ_OURS_VERSION	1
+
+/* Capabilities, valid for the TCP connection they were announced on. */
+#define RDSZ_CAP_DELIVERY_ACK	(1U << 0)	/* h_ack says what has been delivered */
+#define RDSZ_CAPS_OURS		0		/* what we announce */
+
+#define RDSZ_MAX_LANES		8	/* TCP connections of an address pair; a power of two */
 
 /**
- * struct rdsz_handshake - what a handshake ping or pong told about its sender
+ * struct rdsz_handshake - what a handshake ping or pong, or a map of ours, told about its sender
  * @gen_num: incarnation number, 0 if absent
  * @npaths: paths supported, 0 if absent
  * @sport_idx: the peer encodes the lane in its source ports
+ * @version: of the private extension, 0 if absent: the peer is not ours
+ * @caps: RDSZ_CAP_* bits, unknown ones included
  */
 struct rdsz_handshake {
 	__u32	gen_num;
 	__u16	npaths;
 	bool	sport_idx;
+	__u8	version;
+	__u32	caps;
 };
+
+static inline bool rdsz_hdr_is_ping(const struct rdsz_hdr *hdr)
+{
+	return hdr->dport == htons(RDSZ_PORT_PING);
+}
+
+/* A ping from the probe port, or the answer to one. */
+static inline bool rdsz_hdr_is_handshake(const struct rdsz_hdr *hdr)
+{
+	return (hdr->sport == htons(RDSZ_PORT_PROBE) && rdsz_hdr_is_ping(hdr)) ||
+		(hdr->sport == htons(RDSZ_PORT_PING) &&
+		 hdr->dport == htons(RDSZ_PORT_PROBE));
+}
 
 void rdsz_hdr_init(struct rdsz_hdr *hdr, __u64 seq, __u32 len, __be16 sport, __be16 dport);
 int rdsz_ext_put_handshake(struct rdsz_hdr *hdr, const struct rdsz_handshake *hs);

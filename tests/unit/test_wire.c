@@ -115,13 +115,13 @@ static void rdsz_ext_put_handshake__what_is_absent_takes_no_room(void **state)
 		int used;
 		uint8_t ext[16];
 	} rows[] = {
-		{ { 0, 0, false }, 0, { 0 } },
-		{ { 0, 1, false }, 3, { 5, 0, 1 } },
-		{ { 0, 0xabcd, false }, 3, { 5, 0xab, 0xcd } },
-		{ { 1, 0, false }, 5, { 6, 0, 0, 0, 1 } },
-		{ { 0, 0, true }, 2, { 8, 0 } },
-		{ { 0x01020304, 1, false }, 8, { 5, 0, 1, 6, 1, 2, 3, 4 } },
-		{ { 0x01020304, 0, true }, 7, { 6, 1, 2, 3, 4, 8, 0 } },
+		{ { 0, 0, false, 0, 0 }, 0, { 0 } },
+		{ { 0, 1, false, 0, 0 }, 3, { 5, 0, 1 } },
+		{ { 0, 0xabcd, false, 0, 0 }, 3, { 5, 0xab, 0xcd } },
+		{ { 1, 0, false, 0, 0 }, 5, { 6, 0, 0, 0, 1 } },
+		{ { 0, 0, true, 0, 0 }, 2, { 8, 0 } },
+		{ { 0x01020304, 1, false, 0, 0 }, 8, { 5, 0, 1, 6, 1, 2, 3, 4 } },
+		{ { 0x01020304, 0, true, 0, 0 }, 7, { 6, 1, 2, 3, 4, 8, 0 } },
 	};
 	struct rdsz_hdr hdr;
 	size_t i;
@@ -157,7 +157,11 @@ static void rdsz_ext_get_handshake__reads_what_was_written(void **state)
 	for (i = 0; i < COUNT(numbers); i++) {
 		for (j = 0; j < COUNT(numbers); j++) {
 			for (idx = 0; idx < 2; idx++) {
-				struct rdsz_handshake hs = { numbers[i], (uint16_t)numbers[j], idx };
+				struct rdsz_handshake hs = {
+					.gen_num = numbers[i],
+					.npaths = (uint16_t)numbers[j],
+					.sport_idx = idx,
+				};
 				struct rdsz_hdr hdr;
 
 				rdsz_hdr_init(&hdr, 0, 0, 0, 0);
@@ -212,7 +216,46 @@ static void rdsz_ext_get_handshake__stops_at_sixteen_and_above(void **state)
 
 	(void)state;
 	for (type = 16; type < 256; type++)
-		assert_handshake(READ_EXT(5, 0, 8, (uint8_t)type, 6, 1, 2, 3, 4), 8, 0, false);
+		assert_handshake(READ_EXT(5, 0, 8, (uint8_t)type, 6, 1, 2, 3, 4, 6, 1, 2, 3, 4),
+				 8, 0, false);
+}
+
+static void assert_ours(struct rdsz_handshake hs, uint8_t version, uint32_t caps)
+{
+	assert_int_equal(hs.version, version);
+	assert_int_equal(hs.caps, caps);
+}
+
+/* The whole of what we send fills the space to its last byte, ours behind what in-tree reads. */
+static void rdsz_ext_put_handshake__ours_stands_last(void **state)
+{
+	static const uint8_t want[16] = { 5, 0, 8, 6, 0xde, 0xad, 0xbe, 0xef, 8, 0,
+					  0x40, 1, 0x12, 0x34, 0x56, 0x78 };
+	struct rdsz_handshake hs = { .npaths = 8, .gen_num = 0xdeadbeef, .sport_idx = true,
+				     .version = RDSZ_OURS_VERSION, .caps = 0x12345678 };
+	struct rdsz_hdr hdr;
+
+	(void)state;
+	assert_true(RDSZ_EXT_OURS >= 0x40);
+	rdsz_hdr_init(&hdr, 0, 0, 0, 0);
+	assert_int_equal(rdsz_ext_put_handshake(&hdr, &hs), 16);
+	assert_memory_equal(hdr.ext, want, sizeof(want));
+	hs = read_ext(hdr.ext, 16);
+	assert_handshake(hs, 8, 0xdeadbeef, true);
+	assert_ours(hs, 1, 0x12345678);
+}
+
+static void rdsz_ext_get_handshake__ours(void **state)
+{
+	(void)state;
+	assert_ours(READ_EXT(0x40, 1, 0, 0, 0, 1), 1, RDSZ_CAP_DELIVERY_ACK);
+	assert_ours(READ_EXT(0x40, 255, 255, 255, 255, 255), 255, UINT32_MAX);
+	/* Version 0 is nobody's; a list ends behind ours, and data past the end is none. */
+	assert_ours(READ_EXT(0x40, 0, 1, 2, 3, 4), 0, 0);
+	assert_ours(READ_EXT(0x40, 1, 0, 0, 0, 1, 0x40, 2, 0, 0, 0, 2), 1, 1);
+	assert_ours(READ_EXT(7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0x40, 1, 0, 0, 0), 0, 0);
+	assert_ours(READ_EXT(0x41, 1, 0, 0, 0, 1), 0, 0);
+	assert_ours(READ_EXT(5, 0, 8, 6, 1, 2, 3, 4, 8, 0), 0, 0);
 }
 
 /* A type without data takes one byte, and its "data" is read as types. */
@@ -267,13 +310,18 @@ static struct rdsz_handshake model(const uint8_t *ext)
 		}
 		at += 1U + data[ext[at]];
 	}
+	if (at + 6 <= 16 && ext[at] == 0x40 && ext[at + 1]) {
+		hs.version = ext[at + 1];
+		hs.caps = (uint32_t)ext[at + 2] << 24 | ext[at + 3] << 16 | ext[at + 4] << 8 |
+			  ext[at + 5];
+	}
 	return hs;
 }
 
 static void rdsz_ext_get_handshake__hostile_spaces(void **state)
 {
 	unsigned int seed = 1, round, i;
-	struct rdsz_handshake want;
+	struct rdsz_handshake want, got;
 	uint8_t ext[16];
 
 	(void)state;
@@ -282,9 +330,11 @@ static void rdsz_ext_get_handshake__hostile_spaces(void **state)
 			ext[i] = (uint8_t)(rand_r(&seed) >> 3);
 		/* Half of them with types that mean something. */
 		for (i = 0; round % 2 && i < 16; i++)
-			ext[i] %= 18;
+			ext[i] = ext[i] % 18 == 17 ? 0x40 : ext[i] % 18;
 		want = model(ext);
-		assert_handshake(read_ext(ext, 16), want.npaths, want.gen_num, want.sport_idx);
+		got = read_ext(ext, 16);
+		assert_handshake(got, want.npaths, want.gen_num, want.sport_idx);
+		assert_ours(got, want.version, want.caps);
 	}
 }
 
@@ -354,6 +404,7 @@ int main(void)
 		cmocka_unit_test(rdsz_ext_put_handshake__all_three),
 		cmocka_unit_test(rdsz_ext_put_handshake__what_is_absent_takes_no_room),
 		cmocka_unit_test(rdsz_ext_put_handshake__leaves_the_header_alone),
+		cmocka_unit_test(rdsz_ext_put_handshake__ours_stands_last),
 		cmocka_unit_test(rdsz_ext_get_handshake__reads_what_was_written),
 		cmocka_unit_test(rdsz_ext_get_handshake__nothing_there),
 		cmocka_unit_test(rdsz_ext_get_handshake__old_peers),
@@ -363,6 +414,7 @@ int main(void)
 		cmocka_unit_test(rdsz_ext_get_handshake__unknown_types_below_sixteen),
 		cmocka_unit_test(rdsz_ext_get_handshake__skips_data_of_known_types),
 		cmocka_unit_test(rdsz_ext_get_handshake__last_of_two_counts),
+		cmocka_unit_test(rdsz_ext_get_handshake__ours),
 		cmocka_unit_test(rdsz_ext_get_handshake__hostile_spaces),
 		cmocka_unit_test(rdsz_tcp_seq_acked__end_is_exclusive),
 		cmocka_unit_test(rdsz_tcp_seq_acked__over_the_wrap),
