@@ -17,6 +17,10 @@
 #include "rdsz.h"
 #include "socket.h"
 
+static bool unprivileged = true;
+module_param(unprivileged, bool, 0644);
+MODULE_PARM_DESC(unprivileged, "0: socket() takes CAP_NET_RAW (default 1: everybody)");
+
 struct proto rdsz_proto = {
 	.name		= "RDS-ZC",
 	.owner		= THIS_MODULE,
@@ -269,6 +273,8 @@ static int rdsz_create(struct net *net, struct socket *sock, int protocol, int k
 	struct rdsz_cq *cq;
 	struct sock *sk;
 
+	if (!kern && !READ_ONCE(unprivileged) && !ns_capable(net->user_ns, CAP_NET_RAW))
+		return -EPERM;
 	if (sock->type != SOCK_SEQPACKET || protocol)
 		return -ESOCKTNOSUPPORT;
 	sk = sk_alloc(net, PF_RDS, GFP_KERNEL, &rdsz_proto, kern);

@@ -146,8 +146,10 @@ static int rdsz_bind_locked(struct rdsz_sock *rs, const struct rdsz_endpoint *wa
 			goto err_map;
 	}
 	rs->map = map;
+	atomic_inc(&map->bound);
 	err = rdsz_bind_port(rs, want);
 	if (err) {
+		atomic_dec(&map->bound);
 		rs->map = NULL;
 		goto err_map;
 	}
@@ -182,8 +184,10 @@ int rdsz_bind(struct rdsz_sock *rs, const struct rdsz_endpoint *want)
 /* In close(): new messages do not find the socket, those on their way see it dead. */
 void rdsz_unbind(struct rdsz_sock *rs)
 {
-	if (rs->bound)
+	if (rs->bound) {
 		rhashtable_remove_fast(&rs->rn->binds, &rs->bind_node, rdsz_bind_params);
+		atomic_dec(&rs->map->bound);
+	}
 	spin_lock_bh(&rs->queue_lock);
 	rs->dead = true;
 	spin_unlock_bh(&rs->queue_lock);

@@ -98,6 +98,20 @@ void rdsz_map_put(struct rdsz_map *map)
 	rdsz_net_put(rn);
 }
 
+/* Is a socket bound to the address, with whatever port? Any context up to softirq. */
+bool rdsz_map_is_bound(struct rdsz_net *rn, const struct in6_addr *ip)
+{
+	struct rb_node *parent, **link;
+	struct rdsz_map *map;
+	bool bound;
+
+	spin_lock_bh(&rn->cong_lock);
+	map = rdsz_map_find(rn, ip, &parent, &link);
+	bound = map && atomic_read(&map->bound);
+	spin_unlock_bh(&rn->cong_lock);
+	return bound;
+}
+
 bool rdsz_map_test(const struct rdsz_map *map, __be16 port)
 {
 	return test_bit_le(ntohs(port), map->bits);

@@ -43,7 +43,24 @@ bool rdsz_conn_is_small(const struct rdsz_conn *conn)
 	return rdsz_addr_cmp(&conn->key.local, &conn->key.peer) < 0;
 }
 
-static struct rdsz_conn *rdsz_conn_lookup(struct rdsz_net *rn, const struct rdsz_conn_key *key)
+/* Somebody here uses it, or the peer has shown that it is one: it is nobody's try any more. */
+void rdsz_conn_proved(struct rdsz_conn *conn)
+{
+	if (READ_ONCE(conn->proven))
+		return;
+	WRITE_ONCE(conn->proven, true);
+	rdsz_net_queue_work(conn->rn, &conn->rn->pending_work, 0);
+}
+
+/* Something of it waits to be sent or to be acknowledged. */
+bool rdsz_conn_is_busy(const struct rdsz_conn *conn)
+{
+	return !list_empty_careful(&conn->path.send_queue) ||
+		!list_empty_careful(&conn->path.retrans);
+}
+
+/* With a reference, or NULL. Any context up to softirq. */
+struct rdsz_conn *rdsz_conn_lookup(struct rdsz_net *rn, const struct rdsz_conn_key *key)
 {
 	struct rdsz_conn *conn;
 
@@ -73,6 +90,7 @@ static struct rdsz_conn *rdsz_conn_alloc(struct rdsz_net *rn, const struct rdsz_
 		goto err_map;
 	refcount_inc(&rn->refs);
 	conn->rn = rn;
+	conn->refuse_until = jiffies;
 	rdsz_path_init(conn, &conn->path);
 	return conn;
 
@@ -153,6 +171,22 @@ struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev)
 	if (prev)
 		rdsz_conn_put(prev);
 	return conn;
+}
+
+/**
+ * rdsz_conns_drop() - end the TCP connections of a namespace; they come back as after any loss
+ * @rn: namespace
+ * @reason: why
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason)
+{
+	struct rdsz_conn *conn = NULL;
+
+	while ((conn = rdsz_conn_next(rn, conn)))
+		if (conn->ops->type == RDSZ_TRANS_TCP)
+			rdsz_path_drop(&conn->path, reason);
 }
 
 static struct rdsz_conn *rdsz_conn_pop(struct rdsz_net *rn)

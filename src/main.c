@@ -30,9 +30,14 @@ static int __init rdsz_init(void)
 	err = rdsz_af_init(family);
 	if (err)
 		goto err_netns;
+	err = rdsz_address_init();
+	if (err)
+		goto err_af;
 	rdsz_sysctl_publish(family);
 	return 0;
 
+err_af:
+	rdsz_af_exit();
 err_netns:
 	rdsz_netns_exit();
 err_wq:
@@ -47,6 +52,7 @@ err_wq:
 static void __exit rdsz_exit(void)
 {
 	rdsz_sysctl_unpublish();
+	rdsz_address_exit();
 	rdsz_af_exit();
 	rdsz_netns_exit();
 	rdsz_zc_wait_idle();

@@ -15,9 +15,10 @@
 
 static unsigned int rdsz_net_id;
 
+/* NULL for those who hold neither a socket nor a file of the namespace, once it ends: under RCU. */
 struct rdsz_net *rdsz_net_of(const struct net *net)
 {
-	return *(struct rdsz_net **)net_generic(net, rdsz_net_id);
+	return READ_ONCE(*(struct rdsz_net **)net_generic(net, rdsz_net_id));
 }
 
 void rdsz_net_put(struct rdsz_net *rn)
@@ -96,7 +97,9 @@ static struct rdsz_net *rdsz_net_alloc(struct net *net)
 	do {
 		rn->gen_num = get_random_u32();
 	} while (!rn->gen_num);
+	rdsz_log_init(rn);
 	rdsz_tcp_listen_init(rn);
+	rdsz_pending_init(rn);
 	rdsz_reap_init(rn);
 	return rn;
 }
@@ -141,8 +144,12 @@ static void __net_exit rdsz_net_exit(struct net *net)
 	rdsz_sysctl_exit(rn);
 	rdsz_proc_exit(rn);
 	WRITE_ONCE(rn->dying, true);
-	synchronize_rcu();	/* see rdsz_net_queue_work() */
+	rdsz_tcp_listen_end(rn);
+	WRITE_ONCE(*(struct rdsz_net **)net_generic(net, rdsz_net_id), NULL);
+	synchronize_rcu();	/* see rdsz_net_queue_work(), rdsz_net_of(), and tcp_gate.c */
 	rdsz_tcp_listen_stop(rn);
+	rdsz_pending_exit(rn);
+	rdsz_prefixes_exit(rn);
 	cancel_delayed_work_sync(&rn->reap_work);
 	rdsz_conn_table_exit(rn);
 	rdsz_bind_table_exit(rn);

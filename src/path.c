@@ -84,21 +84,12 @@ void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock)
 	rdsz_path_poke(path, 0);
 }
 
-/**
- * rdsz_path_heard() - a valid frame came: the connection works, the next reconnect may be quick
- * @path: path
- * @snd_una: what TCP has acknowledged so far; the first frame makes it count, see rdsz_path_acked()
- *
- * Context: under the lock of the TCP socket.
- */
-void rdsz_path_heard(struct rdsz_path *path, u32 snd_una)
+/* A valid frame came: the connection works, the next reconnect may be quick. */
+void rdsz_path_alive(struct rdsz_path *path)
 {
+	rdsz_conn_proved(path->conn);
 	if (READ_ONCE(path->backoff))
 		WRITE_ONCE(path->backoff, 0);
-	if (test_bit(RDSZ_PATH_HEARD, &path->flags))
-		return;
-	set_bit(RDSZ_PATH_HEARD, &path->flags);
-	rdsz_path_acked(path, snd_una);
 }
 
 /* ---- transmitting ---- */
@@ -218,11 +209,6 @@ void rdsz_path_enqueue(struct rdsz_message *m)
  * @path: path
  * @snd_una: everything before it has reached the peer's TCP
  *
- * Until the peer has sent a frame on this connection, its RDS may not have it: a peer that has no use
- * for a connection (its own attempt is under way, or it takes the old one for alive) resets it after
- * its TCP has acknowledged what we sent at once. Each RDS opens with its congestion map, so the wait
- * is short, and what is lost so is sent again.
- *
  * Context: process or softirq, perhaps under the lock of the TCP socket.
  */
 void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
@@ -230,8 +216,6 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 	struct rdsz_message *m, *next;
 	LIST_HEAD(done);
 
-	if (!test_bit(RDSZ_PATH_HEARD, &path->flags))
-		return;
 	spin_lock_bh(&path->lock);
 	list_for_each_entry_safe(m, next, &path->retrans, path_node) {
 		if (!rdsz_tcp_seq_acked(m->tcp_end, snd_una))
@@ -301,6 +285,12 @@ static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason r
 	case RDSZ_DROP_REPLACED:
 		rdsz_stat_inc(rn, tcp_replaced);
 		break;
+	case RDSZ_DROP_SYSCTL:
+		rdsz_stat_inc(rn, conn_drop_sysctl);
+		break;
+	case RDSZ_DROP_ADDRESS:
+		rdsz_stat_inc(rn, conn_drop_address);
+		break;
 	case RDSZ_DROP_WAKEUP:
 	case RDSZ_DROP_NONE:
 		break;
@@ -336,9 +326,12 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 	rdsz_path_requeue(path);
 	clear_bit(RDSZ_PATH_DROP, &path->flags);
 	clear_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
+	clear_bit(RDSZ_PATH_UNREACHABLE, &path->flags);
 	WRITE_ONCE(path->drop_reason, RDSZ_DROP_NONE);
 	rdsz_path_set_state(path, RDSZ_PATH_DOWN);
 	rdsz_path_back_off(path);
+	if (time_before(path->next_try, path->conn->refuse_until))
+		path->next_try = path->conn->refuse_until;
 	/* The owner of the connection brings it back; the large side only if it has something to say. */
 	if (rdsz_conn_is_small(path->conn) || rdsz_path_has_work(path))
 		set_bit(RDSZ_PATH_WANTED, &path->flags);
@@ -351,17 +344,20 @@ static void rdsz_path_go_up(struct rdsz_path *path)
 	path->una_moved = jiffies;
 	rdsz_handshake_begin(path);
 	rdsz_path_set_state(path, RDSZ_PATH_UP);
+	rdsz_log_up(path);
 	path->conn->ops->start(path);
 	rdsz_handshake_go_on(path);
 	rdsz_path_kick(path, true);
 }
 
-static void rdsz_path_release(struct socket **slot)
+/* True if there was one. */
+static bool rdsz_path_release(struct socket **slot)
 {
 	struct socket *sock = xchg(slot, NULL);
 
 	if (sock)
 		sock_release(sock);
+	return sock;
 }
 
 static bool rdsz_path_adopt(struct rdsz_path *path, struct socket *sock)
@@ -419,11 +415,17 @@ static bool rdsz_path_when_down(struct rdsz_path *path)
  */
 static void rdsz_path_start_closing(struct rdsz_path *path, enum rdsz_drop_reason reason)
 {
-	unsigned int ms = reason == RDSZ_DROP_PROTOCOL || reason == RDSZ_DROP_STALLED ? 0 :
-							RDSZ_CLOSE_MS;
+	unsigned int ms = reason == RDSZ_DROP_PROTOCOL ? 0 : RDSZ_CLOSE_MS;
 
 	rdsz_path_count_drop(path, reason);
+	if (path->state == RDSZ_PATH_UP)
+		rdsz_log_down(path, reason);
 	rdsz_path_set_state(path, RDSZ_PATH_DISCONNECTING);
+	if (reason == RDSZ_DROP_PROTOCOL)
+		WRITE_ONCE(path->conn->refuse_until, jiffies + msecs_to_jiffies(
+			READ_ONCE(path->conn->rn->sysctl.reconnect_max_delay_ms)));
+	if (reason == RDSZ_DROP_STALLED || reason == RDSZ_DROP_ADDRESS)
+		set_bit(RDSZ_PATH_UNREACHABLE, &path->flags);
 	path->deadline = jiffies + msecs_to_jiffies(ms);
 	rdsz_path_own(path);
 	path->conn->ops->shutdown(path);
@@ -485,7 +487,11 @@ static bool rdsz_path_when_up(struct rdsz_path *path)
 {
 	bool dropped = test_and_clear_bit(RDSZ_PATH_DROP, &path->flags);
 
-	rdsz_path_release(&path->wakeup);
+	/* The peer thinks that it has no connection. Say something on this one: TCP will find out. */
+	if (rdsz_path_release(&path->wakeup)) {
+		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+		rdsz_path_kick(path, false);
+	}
 	if (READ_ONCE(path->accepted)) {
 		rdsz_path_start_closing(path, RDSZ_DROP_REPLACED);
 		return true;

@@ -7,6 +7,9 @@
  */
 #include "rdsz.h"
 
+/* Of each second's pings the last ones are kept for the probe port: lanes and acknowledgements need it. */
+#define RDSZ_PROBE_RESERVE	8
+
 /* Pongs not yet acknowledged on one path; a peer that pings faster than it reads gets no more. */
 #define RDSZ_MAX_PONGS	64
 
@@ -24,6 +27,11 @@ void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 
 	if (ntohs(hdr->sport) == RDSZ_PORT_PING)
 		return;		/* port 0 to port 0 asks for nothing */
+	if (!rdsz_bucket_take(&path->pings, READ_ONCE(rn->sysctl.ping_rate),
+			      rdsz_hdr_is_handshake(hdr) ? 0 : RDSZ_PROBE_RESERVE)) {
+		rdsz_stat_inc(rn, recv_drop_ping_rate);
+		return;
+	}
 	rdsz_stat_inc(rn, recv_ping);
 	if (rdsz_hdr_is_handshake(hdr))
 		rdsz_handshake_received(path, hdr);

@@ -26,6 +26,7 @@
 #include <linux/bvec.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
@@ -42,12 +43,14 @@
 #include <linux/rds_zc.h>
 
 #include "addr.h"
+#include "bucket.h"
 #include "stats.h"
 #include "wire.h"
 
 struct rdsz_conn;
 struct rdsz_path;
 struct rdsz_pass;
+struct rdsz_prefixes;
 struct rdsz_tcp;
 
 /* ---- namespace ---- */
@@ -61,6 +64,15 @@ struct rdsz_sysctl {
 	int	stall_ms;		/* a path whose peer acknowledges nothing goes down */
 	int	zc_threshold;		/* bytes; smaller zerocopy sends are copied */
 	int	ping_enable;		/* answer pings */
+	int	ping_rate;		/* pings of one connection answered in a second */
+	int	keepalive_idle;		/* seconds; TCP_KEEPIDLE of data connections */
+	int	keepalive_interval;	/* seconds; TCP_KEEPINTVL */
+	int	keepalive_count;	/* TCP_KEEPCNT */
+	int	tcp_sndbuf;		/* bytes, sk_sndbuf of data connections; 0: TCP decides */
+	int	tcp_rcvbuf;		/* bytes, sk_rcvbuf */
+	int	pending_max;		/* inbound connections without a frame yet */
+	int	pending_per_peer;	/* of them, from one address */
+	int	pending_ms;		/* how long they may take */
 	int	reconnect_min_delay_ms;
 	int	reconnect_max_delay_ms;
 	unsigned long rcv_mem_max;	/* bytes of unread messages of the whole namespace */
@@ -84,8 +96,10 @@ struct rdsz_sysctl {
  * @rcv_paused: some path stopped reading at rcv_mem_max
  * @pinned: payloads that hold user pages; the reaper runs while there are any
  * @reap_work: converts pins that make no progress, and watches for stalled paths
+ * @log_limit: lines in the kernel log
+ * @accept_from: whose connections are taken, NULL: everybody's; RCU, xchg'ed by its sysctl
  * @listen_lock: opening and closing of @listener, process context
- * @listen_sock: for the data_ready hook and lookups; owned by @listener
+ * @pending, @pending_ready, @nr_pending: see tcp_pending.c; @pending_lock is a leaf, softirq
  */
 struct rdsz_net {
 	refcount_t		refs;
@@ -112,12 +126,21 @@ struct rdsz_net {
 	atomic_t		pinned;
 	struct delayed_work	reap_work;
 
+	struct ratelimit_state	log_limit;
+
 	struct mutex		listen_lock;
 	struct socket		*listener;
 	void			(*listen_data_ready)(struct sock *sk);
 	int			listen_error;
 	struct work_struct	listen_work;
 	struct work_struct	accept_work;
+	struct rdsz_prefixes __rcu *accept_from;
+
+	spinlock_t		pending_lock;
+	struct list_head	pending;
+	struct list_head	pending_ready;
+	int			nr_pending;
+	struct delayed_work	pending_work;
 
 	struct rdsz_sysctl	sysctl;
 	struct ctl_table_header	*sysctl_header;
@@ -356,6 +379,7 @@ struct rdsz_map {
 	refcount_t		refs;		/* one per conn end that uses it */
 	struct rdsz_net		*rn;
 	struct in6_addr		ip;
+	atomic_t		bound;		/* sockets bound to the address */
 	wait_queue_head_t	wait;		/* blocked senders */
 	unsigned long		bits[RDSZ_MAP_BYTES / sizeof(unsigned long)];
 };
@@ -376,6 +400,8 @@ enum rdsz_drop_reason {
 	RDSZ_DROP_STALLED,	/* nothing acknowledged for stall_ms */
 	RDSZ_DROP_REPLACED,	/* the peer made a new connection */
 	RDSZ_DROP_WAKEUP,	/* our wake-up connection has done its work */
+	RDSZ_DROP_SYSCTL,	/* buffer sizes were written */
+	RDSZ_DROP_ADDRESS,	/* our address is gone */
 };
 
 enum {
@@ -389,7 +415,7 @@ enum {
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
-	RDSZ_PATH_HEARD,	/* the peer has sent a frame on this connection */
+	RDSZ_PATH_UNREACHABLE,	/* while closing: nothing more will come from the peer */
 };
 
 /*
@@ -410,6 +436,7 @@ enum rdsz_peer_kind {
  * @send_queue: not yet handed to a connection
  * @retrans: handed to the current connection, not acknowledged; in order
  * @nr_pongs: pongs not yet acknowledged, bounded
+ * @pings: limits pings; belongs to the reader of the TCP connection, like @next_rx_seq
  * @pass: the unfinished transmit pass; belongs to the owner of RDSZ_PATH_OWNED
  * @next_rx_seq: next expected; written by the reader of the TCP connection, under its socket lock
  * @accepted: connection handed over by the listener, xchg'ed
@@ -434,6 +461,7 @@ struct rdsz_path {
 	struct list_head	send_queue;
 	struct list_head	retrans;
 	atomic_t		nr_pongs;
+	struct rdsz_bucket	pings;
 	u64			next_tx_seq;
 	struct rdsz_pass	*pass;
 	u64			next_rx_seq;
@@ -463,6 +491,8 @@ struct rdsz_path {
  * struct rdsz_conn - an address pair of a namespace over one transport
  * @refs: one for the table, one per message, pass and TCP connection
  * @local_map: congestion of our address; @peer_map: of the peer's
+ * @proven: somebody here uses it, or the peer has sent a frame; never cleared
+ * @refuse_until: the peer sent nonsense: no connection with it before this, jiffies
  */
 struct rdsz_conn {
 	refcount_t		refs;
@@ -475,6 +505,8 @@ struct rdsz_conn {
 	struct rdsz_map		*local_map;
 	struct rdsz_map		*peer_map;
 	u32			peer_gen;
+	bool			proven;
+	unsigned long		refuse_until;
 	struct rdsz_path	path;
 };
 
@@ -528,6 +560,15 @@ int rdsz_sysctl_init(struct rdsz_net *rn);
 void rdsz_sysctl_exit(struct rdsz_net *rn);
 void rdsz_sysctl_publish(int family);
 void rdsz_sysctl_unpublish(void);
+
+/* address.c */
+int rdsz_address_init(void);
+void rdsz_address_exit(void);
+
+/* log.c */
+void rdsz_log_init(struct rdsz_net *rn);
+void rdsz_log_up(struct rdsz_path *path);
+void rdsz_log_down(struct rdsz_path *path, enum rdsz_drop_reason reason);
 
 /* af_rds.c */
 int rdsz_af_init(int family);
@@ -612,8 +653,12 @@ void rdsz_conn_table_exit(struct rdsz_net *rn);
 struct rdsz_conn *rdsz_conn_get_or_create(struct rdsz_net *rn, const struct rdsz_conn_key *key);
 void rdsz_conn_hold(struct rdsz_conn *conn);
 void rdsz_conn_put(struct rdsz_conn *conn);
+struct rdsz_conn *rdsz_conn_lookup(struct rdsz_net *rn, const struct rdsz_conn_key *key);
+bool rdsz_conn_is_busy(const struct rdsz_conn *conn);
+void rdsz_conn_proved(struct rdsz_conn *conn);
 bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
+void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
 
 /* path.c */
 void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path);
@@ -622,7 +667,7 @@ void rdsz_path_want(struct rdsz_path *path);
 void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason);
 void rdsz_path_established(struct rdsz_path *path);
 void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock);
-void rdsz_path_heard(struct rdsz_path *path, u32 snd_una);
+void rdsz_path_alive(struct rdsz_path *path);
 void rdsz_path_enqueue(struct rdsz_message *m);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
@@ -637,6 +682,7 @@ static inline bool rdsz_path_is_up(const struct rdsz_path *path)
 /* cong.c */
 struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp);
 void rdsz_map_put(struct rdsz_map *map);
+bool rdsz_map_is_bound(struct rdsz_net *rn, const struct in6_addr *ip);
 bool rdsz_map_test(const struct rdsz_map *map, __be16 port);
 void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested);
 void rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc);
@@ -669,8 +715,21 @@ static inline bool rdsz_path_peer_can(const struct rdsz_path *path, u32 cap)
 	return rdsz_path_peer(path) == RDSZ_PEER_OURS && (READ_ONCE(path->peer_caps) & cap);
 }
 
+/* tcp_pending.c */
+void rdsz_pending_init(struct rdsz_net *rn);
+void rdsz_pending_exit(struct rdsz_net *rn);
+
+/* prefixes.c */
+#define RDSZ_PREFIXES_MAX	256
+#define RDSZ_PREFIXES_TEXT	(RDSZ_PREFIXES_MAX * 44)	/* IPv6 prefix and comma at most */
+bool rdsz_prefixes_allow(struct rdsz_net *rn, const struct in6_addr *ip);
+int rdsz_prefixes_set(struct rdsz_net *rn, char *text);
+void rdsz_prefixes_format(struct rdsz_net *rn, char *text, size_t room);
+void rdsz_prefixes_exit(struct rdsz_net *rn);
+
 /* tcp_listen.c */
 int rdsz_tcp_listen_start(struct rdsz_net *rn);
+void rdsz_tcp_listen_end(struct rdsz_net *rn);
 void rdsz_tcp_listen_stop(struct rdsz_net *rn);
 int rdsz_tcp_listen_apply(struct rdsz_net *rn);
 void rdsz_tcp_listen_init(struct rdsz_net *rn);

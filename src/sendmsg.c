@@ -209,8 +209,10 @@ static int rdsz_send_find_conn(struct rdsz_send *s)
 	if (rdsz_transport_for(rs->rn, &s->to.ip, s->to.scope) != RDSZ_TRANS_NONE)
 		key.transport = RDSZ_TRANS_LOOP;
 	s->conn = rdsz_conn_get_or_create(rs->rn, &key);
-	if (!IS_ERR(s->conn))
+	if (!IS_ERR(s->conn)) {
+		rdsz_conn_proved(s->conn);
 		return 0;
+	}
 	rdsz_stat_inc(rs->rn, send_refused_nomem);
 	return PTR_ERR(s->conn);
 }

@@ -85,18 +85,29 @@
 	X(tcp_accepts,			"connections accepted") \
 	X(tcp_wakeups_sent,		"wake-up connections we made") \
 	X(tcp_wakeups_received,		"wake-up connections answered by a connection of ours") \
+	X(tcp_wakeups_vain,		"wake-ups of unknown peers that no frame followed within pending_ms") \
 	X(tcp_replaced,			"connections replaced by a newer one of the same peer") \
 	X(conn_up,			"connections that came up") \
 	X(conn_refused_local,		"inbound connections refused: the peer's address is ours") \
+	X(conn_refused_from,		"inbound connections refused: the peer's address is not in accept_from") \
+	X(conn_refused_unbound,		"inbound connections refused: no socket is bound to our address") \
+	X(conn_refused_backoff,		"inbound connections refused: the peer sent a malformed header just before") \
+	X(conn_refused_peer_limit,	"inbound connections closed: pending_per_peer, the oldest goes") \
+	X(conn_refused_limit,		"inbound connections closed: pending_max, the oldest goes") \
+	X(conn_refused_silent,		"inbound connections closed: no frame within pending_ms") \
+	X(conn_refused_closed,		"inbound connections that the peer ended before a frame") \
 	X(conn_refused_memory,		"inbound connections refused: no memory") \
 	X(conn_drop_peer,		"connections down: the peer closed or reset it, or TCP gave up") \
 	X(conn_drop_send,		"connections down: a send into TCP failed") \
 	X(conn_drop_protocol,		"connections down: malformed header") \
 	X(conn_drop_stalled,		"connections down: nothing acknowledged for stall_ms") \
 	X(handshake_unanswered,		"connections whose peer told nothing of itself: taken for in-tree") \
+	X(conn_drop_sysctl,		"connections down: tcp_sndbuf or tcp_rcvbuf was written") \
+	X(conn_drop_address,		"connections down: our address was removed") \
 	X(recv_drop_bad_len,		"headers with a length over 1 MiB") \
 	X(recv_drop_bad_map,		"map updates of a wrong size") \
 	X(recv_drop_ping,		"pings not answered: too many waiting, or no memory") \
+	X(recv_drop_ping_rate,		"pings not answered: more than ping_rate in a second") \
 	X(recv_paused,			"times reading stopped at rcv_mem_max") \
 	X(recv_copied_small,		"received pieces copied out of badly filled buffers") \
 	X(cong_notify_no_room,		"congestion notifications kept: no control buffer")

@@ -17,7 +17,12 @@ static int rdsz_two = 2;
 static int rdsz_max_port = 65535;
 static int rdsz_max_ms = 3600 * 1000;
 static int rdsz_max_cookies = 1 << 24;
+static int rdsz_max_pending = 65536;
 static int rdsz_max_threshold = RDSZ_MAX_PAYLOAD;
+static int rdsz_min_ping_rate = 16;
+static int rdsz_max_ping_rate = 1 << 20;
+static int rdsz_max_keepalive_s = 32767;	/* TCP takes no more */
+static int rdsz_max_keepalive_count = 127;
 
 /* tcp_port and tcp_listen: the listener follows at once. */
 static int rdsz_sysctl_listen(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
@@ -34,6 +39,47 @@ static int rdsz_sysctl_listen(rdsz_ctl_table_t *table, int write, void *buffer, 
 	if (table->extra1 == &rdsz_one && old == *(int *)table->data)
 		return 0;
 	return rdsz_tcp_listen_apply(rn);
+}
+
+/* tcp_sndbuf and tcp_rcvbuf: the connections are made anew with it, even if the value is the old one. */
+static int rdsz_sysctl_buffer(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+			      loff_t *ppos)
+{
+	bool send = table->extra1 == &rdsz_one;
+	struct rdsz_net *rn = send ?
+		container_of(table->data, struct rdsz_net, sysctl.tcp_sndbuf) :
+		container_of(table->data, struct rdsz_net, sysctl.tcp_rcvbuf);
+	int value = READ_ONCE(*(int *)table->data);
+	struct ctl_table copy = { .data = &value, .maxlen = sizeof(value) };
+	int err = proc_dointvec(&copy, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	if (value && value < (int)(send ? SOCK_MIN_SNDBUF : SOCK_MIN_RCVBUF))
+		return -EINVAL;
+	WRITE_ONCE(*(int *)table->data, value);
+	rdsz_conns_drop(rn, RDSZ_DROP_SYSCTL);
+	return 0;
+}
+
+/* accept_from: a list as text. */
+static int rdsz_sysctl_prefixes(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+				loff_t *ppos)
+{
+	struct rdsz_net *rn = container_of(table->data, struct rdsz_net, accept_from);
+	char *text = kzalloc(RDSZ_PREFIXES_TEXT, GFP_KERNEL);
+	struct ctl_table copy = { .data = text, .maxlen = RDSZ_PREFIXES_TEXT };
+	int err;
+
+	if (!text)
+		return -ENOMEM;
+	if (!write)
+		rdsz_prefixes_format(rn, text, RDSZ_PREFIXES_TEXT);
+	err = write && *ppos ? -EINVAL : proc_dostring(&copy, write, buffer, lenp, ppos);
+	if (!err && write)
+		err = rdsz_prefixes_set(rn, text);
+	kfree(text);
+	return err;
 }
 
 #define RDSZ_SYSCTL_INT(field, min, max) \
@@ -74,11 +120,40 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 		.mode		= 0644,
 		.proc_handler	= proc_doulongvec_minmax,
 	},
+	{
+		.procname	= "accept_from",
+		.data		= (void *)offsetof(struct rdsz_net, accept_from),
+		.maxlen		= RDSZ_PREFIXES_TEXT,
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_prefixes,
+	},
+	{
+		.procname	= "tcp_sndbuf",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_sndbuf),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_buffer,
+		.extra1		= &rdsz_one,	/* only to tell the two apart */
+	},
+	{
+		.procname	= "tcp_rcvbuf",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_rcvbuf),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_buffer,
+	},
 	RDSZ_SYSCTL_INT(max_completions, &rdsz_one, &rdsz_max_cookies),
 	RDSZ_SYSCTL_INT(pin_hold_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(stall_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(zc_threshold, &rdsz_zero, &rdsz_max_threshold),
 	RDSZ_SYSCTL_INT(ping_enable, &rdsz_zero, &rdsz_one),
+	RDSZ_SYSCTL_INT(pending_max, &rdsz_one, &rdsz_max_pending),
+	RDSZ_SYSCTL_INT(pending_per_peer, &rdsz_one, &rdsz_max_pending),
+	RDSZ_SYSCTL_INT(pending_ms, &rdsz_one, &rdsz_max_ms),
+	RDSZ_SYSCTL_INT(ping_rate, &rdsz_min_ping_rate, &rdsz_max_ping_rate),
+	RDSZ_SYSCTL_INT(keepalive_idle, &rdsz_one, &rdsz_max_keepalive_s),
+	RDSZ_SYSCTL_INT(keepalive_interval, &rdsz_one, &rdsz_max_keepalive_s),
+	RDSZ_SYSCTL_INT(keepalive_count, &rdsz_one, &rdsz_max_keepalive_count),
 	RDSZ_SYSCTL_INT(reconnect_min_delay_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(reconnect_max_delay_ms, &rdsz_one, &rdsz_max_ms),
 	{ }	/* counted by kernels that need an end mark, see compat */
@@ -95,6 +170,13 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->stall_ms = 30000;
 	s->zc_threshold = 16384;
 	s->ping_enable = 1;
+	s->pending_max = 1024;
+	s->pending_per_peer = 64;
+	s->pending_ms = 5000;
+	s->ping_rate = 1000;
+	s->keepalive_idle = 5;
+	s->keepalive_interval = 5;
+	s->keepalive_count = 5;
 	s->reconnect_min_delay_ms = 1;
 	s->reconnect_max_delay_ms = 1000;
 	s->rcv_mem_max = clamp(quarter, 64UL << 20, 1UL << 30);

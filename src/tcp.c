@@ -12,16 +12,32 @@
 #include "socket.h"
 #include "tcp.h"
 
-#define RDSZ_KEEPALIVE_S	5	/* idle time, interval; with five probes: half a minute */
-#define RDSZ_KEEPALIVE_PROBES	5
+/* Sizes as the sysctls say, not doubled; TCP stops to tune them. */
+static void rdsz_tcp_size_buffers(struct sock *sk, const struct rdsz_sysctl *sysctl)
+{
+	int sndbuf = READ_ONCE(sysctl->tcp_sndbuf);
+	int rcvbuf = READ_ONCE(sysctl->tcp_rcvbuf);
 
-void rdsz_tcp_tune(struct socket *sock)
+	lock_sock(sk);
+	if (sndbuf) {
+		WRITE_ONCE(sk->sk_sndbuf, sndbuf);
+		sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	}
+	if (rcvbuf) {
+		WRITE_ONCE(sk->sk_rcvbuf, rcvbuf);
+		sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
+	}
+	release_sock(sk);
+}
+
+static void rdsz_tcp_tune(struct socket *sock, const struct rdsz_sysctl *sysctl)
 {
 	tcp_sock_set_nodelay(sock->sk);
 	sock_set_keepalive(sock->sk);
-	tcp_sock_set_keepidle(sock->sk, RDSZ_KEEPALIVE_S);
-	tcp_sock_set_keepintvl(sock->sk, RDSZ_KEEPALIVE_S);
-	tcp_sock_set_keepcnt(sock->sk, RDSZ_KEEPALIVE_PROBES);
+	tcp_sock_set_keepidle(sock->sk, READ_ONCE(sysctl->keepalive_idle));
+	tcp_sock_set_keepintvl(sock->sk, READ_ONCE(sysctl->keepalive_interval));
+	tcp_sock_set_keepcnt(sock->sk, READ_ONCE(sysctl->keepalive_count));
+	rdsz_tcp_size_buffers(sock->sk, sysctl);
 }
 
 static void rdsz_tcp_state_change(struct sock *sk)
@@ -96,9 +112,8 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	rdsz_conn_hold(path->conn);
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
-	clear_bit(RDSZ_PATH_HEARD, &path->flags);
 	path->tcp = tcp;
-	rdsz_tcp_tune(sock);
+	rdsz_tcp_tune(sock, &path->conn->rn->sysctl);
 	rdsz_tcp_attach(tcp);
 	return 0;
 }
@@ -175,7 +190,8 @@ static bool rdsz_tcp_drained(struct rdsz_path *path)
 	if (!tcp || READ_ONCE(tcp->failed))
 		return true;
 	sk = tcp->sock->sk;
-	if ((1 << READ_ONCE(sk->sk_state)) & (TCPF_ESTABLISHED | TCPF_SYN_SENT | TCPF_SYN_RECV |
+	if (!test_bit(RDSZ_PATH_UNREACHABLE, &path->flags) &&
+	    (1 << READ_ONCE(sk->sk_state)) & (TCPF_ESTABLISHED | TCPF_SYN_SENT | TCPF_SYN_RECV |
 					      TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2))
 		return false;
 	return skb_queue_empty_lockless(&sk->sk_receive_queue);

@@ -48,14 +48,19 @@ void rdsz_tcp_abort_pass(struct rdsz_path *path);
 /* tcp_recv.c */
 void rdsz_tcp_data_ready(struct sock *sk);
 void rdsz_tcp_receive(struct rdsz_path *path);
-
-/* tcp_listen.c */
-void rdsz_tcp_tune(struct socket *sock);
+bool rdsz_tcp_header_ok(struct rdsz_net *rn, const struct rdsz_hdr *hdr);
 
 /* The connection of a socket whose callback runs; call under sk_callback_lock. NULL: detached. */
 static inline struct rdsz_tcp *rdsz_tcp_of(const struct sock *sk)
 {
 	return sk->sk_user_data;
 }
+
+/* tcp_gate.c */
+void rdsz_gate_install(struct sock *sk);
+void rdsz_gate_remove(struct sock *sk);
+
+/* tcp_pending.c */
+void rdsz_pending_accept(struct rdsz_net *rn, const struct rdsz_conn_key *key, struct socket *sock);
 
 #endif /* RDSZ_TCP_H */

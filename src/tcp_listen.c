@@ -37,32 +37,18 @@ static void rdsz_accept_key(const struct sock *sk, struct rdsz_conn_key *key)
 	key->transport = RDSZ_TRANS_TCP;
 }
 
-/* Takes the socket over. */
+/* Takes the socket over. Most refusals were made before there was one, see tcp_gate.c. */
 static void rdsz_accept_one(struct rdsz_net *rn, struct socket *sock)
 {
 	struct rdsz_conn_key key;
-	struct rdsz_conn *conn;
 
 	sock_no_linger(sock->sk);	/* whatever closes it early resets it */
 	write_lock_bh(&sock->sk->sk_callback_lock);
 	sock->sk->sk_data_ready = rn->listen_data_ready;	/* not the inherited one */
 	write_unlock_bh(&sock->sk->sk_callback_lock);
+	rdsz_gate_remove(sock->sk);
 	rdsz_accept_key(sock->sk, &key);
-	if (rdsz_transport_for(rn, &key.peer, key.scope) != RDSZ_TRANS_NONE) {
-		rdsz_stat_inc(rn, conn_refused_local);
-		sock_release(sock);
-		return;
-	}
-	conn = rdsz_conn_get_or_create(rn, &key);
-	if (IS_ERR(conn)) {
-		rdsz_stat_inc(rn, conn_refused_memory);
-		sock_release(sock);
-		return;
-	}
-	if (rdsz_conn_is_small(conn))
-		rdsz_stat_inc(rn, tcp_wakeups_received);
-	rdsz_path_hand_over(&conn->path, sock);
-	rdsz_conn_put(conn);
+	rdsz_pending_accept(rn, &key, sock);
 }
 
 static void rdsz_accept_work(struct work_struct *work)
@@ -154,6 +140,7 @@ static int rdsz_listen_open(struct rdsz_net *rn)
 	sk->sk_data_ready = rdsz_listen_data_ready;
 	write_unlock_bh(&sk->sk_callback_lock);
 	WRITE_ONCE(rn->listener, sock);
+	rdsz_gate_install(sk);
 	err = kernel_listen(sock, RDSZ_BACKLOG);
 	if (err)
 		rdsz_listen_close(rn);
@@ -219,12 +206,17 @@ void rdsz_tcp_listen_init(struct rdsz_net *rn)
 	INIT_WORK(&rn->accept_work, rdsz_accept_work);
 }
 
-/* The namespace ends and is marked as dying. */
-void rdsz_tcp_listen_stop(struct rdsz_net *rn)
+/* The namespace ends and is marked as dying: no listener is opened after this. */
+void rdsz_tcp_listen_end(struct rdsz_net *rn)
 {
-	cancel_work_sync(&rn->listen_work);
 	mutex_lock(&rn->listen_lock);
 	rdsz_listen_close(rn);
 	mutex_unlock(&rn->listen_lock);
+}
+
+/* And none of our work is queued any more. */
+void rdsz_tcp_listen_stop(struct rdsz_net *rn)
+{
+	cancel_work_sync(&rn->listen_work);
 	cancel_work_sync(&rn->accept_work);
 }

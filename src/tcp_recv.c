@@ -15,20 +15,20 @@
 /* Up to here a payload is copied behind its message, see incoming.c. */
 #define RDSZ_INLINE_RECV	2048
 
-static int rdsz_recv_check_header(struct rdsz_tcp *tcp)
+/* Can a header be meant? If not, why is counted. */
+bool rdsz_tcp_header_ok(struct rdsz_net *rn, const struct rdsz_hdr *hdr)
 {
-	struct rdsz_net *rn = tcp->path->conn->rn;
-	u32 len = be32_to_cpu(tcp->hdr.len);
+	u32 len = be32_to_cpu(hdr->len);
 
 	if (len > RDSZ_MAX_PAYLOAD) {
 		rdsz_stat_inc(rn, recv_drop_bad_len);
-		return -EPROTO;
+		return false;
 	}
-	if (tcp->hdr.flags == RDSZ_FLAG_MAP && len != RDSZ_MAP_BYTES) {
+	if (hdr->flags == RDSZ_FLAG_MAP && len != RDSZ_MAP_BYTES) {
 		rdsz_stat_inc(rn, recv_drop_bad_map);
-		return -EPROTO;
+		return false;
 	}
-	return 0;
+	return true;
 }
 
 /* Copy header bytes; returns how many were taken, or an error once it is complete. */
@@ -36,7 +36,6 @@ static int rdsz_recv_header(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned 
 			    size_t len)
 {
 	u32 part = min_t(size_t, len, RDSZ_HDR_LEN - tcp->hdr_got);
-	int err;
 
 	if (!tcp->hdr_got)
 		tcp->hdr_time = rdsz_rx_stamp(tcp->path->conn->rn);
@@ -45,8 +44,7 @@ static int rdsz_recv_header(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned 
 	tcp->hdr_got += part;
 	if (tcp->hdr_got < RDSZ_HDR_LEN)
 		return part;
-	err = rdsz_recv_check_header(tcp);
-	return err ?: part;
+	return rdsz_tcp_header_ok(tcp->path->conn->rn, &tcp->hdr) ? (int)part : -EPROTO;
 }
 
 static int rdsz_recv_begin_payload(struct rdsz_tcp *tcp)
@@ -83,7 +81,7 @@ static void rdsz_recv_finish(struct rdsz_tcp *tcp)
 
 	tcp->inc = NULL;
 	tcp->hdr_got = 0;
-	rdsz_path_heard(tcp->path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
+	rdsz_path_alive(tcp->path);
 	if (tcp->hdr.flags == RDSZ_FLAG_MAP) {
 		rdsz_handshake_received(tcp->path, &tcp->hdr);
 		rdsz_cong_received(tcp->path->conn, inc);

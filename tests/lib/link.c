@@ -149,8 +149,8 @@ static size_t parse_address(const char *text, struct in6_addr *bytes, int *famil
 	return *family == AF_INET ? 4 : 16;
 }
 
-int link_add_address(const struct netns *ns, const char *name, const char *address,
-		     unsigned int prefix)
+static int change_address(const struct netns *ns, const char *name, const char *address,
+			  unsigned int prefix, bool add)
 {
 	struct ifaddrmsg *message;
 	struct request request;
@@ -163,7 +163,8 @@ int link_add_address(const struct netns *ns, const char *name, const char *addre
 		errno = EINVAL;
 		return -1;
 	}
-	request_start(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	request_start(&request, add ? RTM_NEWADDR : RTM_DELADDR,
+		      add ? NLM_F_CREATE | NLM_F_EXCL : 0);
 	message = mnl_nlmsg_put_extra_header(request.header, sizeof(*message));
 	message->ifa_family = (uint8_t)family;
 	message->ifa_prefixlen = (uint8_t)prefix;
@@ -172,6 +173,18 @@ int link_add_address(const struct netns *ns, const char *name, const char *addre
 	mnl_attr_put(request.header, IFA_LOCAL, length, &bytes);
 	mnl_attr_put(request.header, IFA_ADDRESS, length, &bytes);
 	return request_run(ns, &request);
+}
+
+int link_add_address(const struct netns *ns, const char *name, const char *address,
+		     unsigned int prefix)
+{
+	return change_address(ns, name, address, prefix, true);
+}
+
+int link_del_address(const struct netns *ns, const char *name, const char *address,
+		     unsigned int prefix)
+{
+	return change_address(ns, name, address, prefix, false);
 }
 
 int link_blackhole(const struct netns *ns, const char *name, const char *neighbour, bool on)

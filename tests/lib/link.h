@@ -16,6 +16,8 @@ int link_delete(const struct netns *ns, const char *name);
 /* Address in text form, IPv4 or IPv6 (no duplicate address detection). */
 int link_add_address(const struct netns *ns, const char *name, const char *address,
 		     unsigned int prefix);
+int link_del_address(const struct netns *ns, const char *name, const char *address,
+		     unsigned int prefix);
 
 /*
  * Swallows what we send to one neighbour while the link stays up: its hardware address is pinned
