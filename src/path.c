@@ -84,12 +84,22 @@ void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock)
 	rdsz_path_poke(path, 0);
 }
 
-/* A valid frame came: the connection works, the next reconnect may be quick. */
-void rdsz_path_alive(struct rdsz_path *path)
+/**
+ * rdsz_path_heard() - a valid frame came: the connection works, the next reconnect may be quick
+ * @path: path
+ * @snd_una: what TCP has acknowledged so far; the first frame makes it count, see rdsz_path_acked()
+ *
+ * Context: under the lock of the TCP socket.
+ */
+void rdsz_path_heard(struct rdsz_path *path, u32 snd_una)
 {
 	rdsz_conn_proved(path->conn);
 	if (READ_ONCE(path->backoff))
 		WRITE_ONCE(path->backoff, 0);
+	if (test_bit(RDSZ_PATH_HEARD, &path->flags))
+		return;
+	set_bit(RDSZ_PATH_HEARD, &path->flags);
+	rdsz_path_acked(path, snd_una);
 }
 
 /* ---- transmitting ---- */
@@ -209,6 +219,11 @@ void rdsz_path_enqueue(struct rdsz_message *m)
  * @path: path
  * @snd_una: everything before it has reached the peer's TCP
  *
+ * Until the peer has sent a frame on this connection, its RDS may not have it: a peer that has no use
+ * for a connection (its own attempt is under way, or it takes the old one for alive) resets it after
+ * its TCP has acknowledged what we sent at once. Each RDS opens with its congestion map, so the wait
+ * is short, and what is lost so is sent again.
+ *
  * Context: process or softirq, perhaps under the lock of the TCP socket.
  */
 void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
@@ -216,6 +231,8 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 	struct rdsz_message *m, *next;
 	LIST_HEAD(done);
 
+	if (!test_bit(RDSZ_PATH_HEARD, &path->flags))
+		return;
 	spin_lock_bh(&path->lock);
 	list_for_each_entry_safe(m, next, &path->retrans, path_node) {
 		if (!rdsz_tcp_seq_acked(m->tcp_end, snd_una))

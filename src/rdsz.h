@@ -416,6 +416,7 @@ enum {
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
 	RDSZ_PATH_UNREACHABLE,	/* while closing: nothing more will come from the peer */
+	RDSZ_PATH_HEARD,	/* the peer has sent a frame on this connection */
 };
 
 /*
@@ -667,7 +668,7 @@ void rdsz_path_want(struct rdsz_path *path);
 void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason);
 void rdsz_path_established(struct rdsz_path *path);
 void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock);
-void rdsz_path_alive(struct rdsz_path *path);
+void rdsz_path_heard(struct rdsz_path *path, u32 snd_una);
 void rdsz_path_enqueue(struct rdsz_message *m);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);

@@ -112,6 +112,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	rdsz_conn_hold(path->conn);
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
+	clear_bit(RDSZ_PATH_HEARD, &path->flags);
 	path->tcp = tcp;
 	rdsz_tcp_tune(sock, &path->conn->rn->sysctl);
 	rdsz_tcp_attach(tcp);

@@ -81,7 +81,7 @@ static void rdsz_recv_finish(struct rdsz_tcp *tcp)
 
 	tcp->inc = NULL;
 	tcp->hdr_got = 0;
-	rdsz_path_alive(tcp->path);
+	rdsz_path_heard(tcp->path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
 	if (tcp->hdr.flags == RDSZ_FLAG_MAP) {
 		rdsz_handshake_received(tcp->path, &tcp->hdr);
 		rdsz_cong_received(tcp->path->conn, inc);
