@@ -18,7 +18,7 @@ checkpatch = $(firstword $(wildcard $(KERNELDIR)/scripts/checkpatch.pl \
 checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/linux/*.h)
 
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug matrix mutants soak demo
+	test test-all test-debug conformance matrix mutants soak demo
 
 all: modules
 
@@ -69,6 +69,9 @@ test-all:
 test-debug:
 	tests/run --debug
 
+conformance:
+	tests/conformance/run 5.10 6.1 6.12 7.x
+
 matrix:
 	tests/vm/matrix
 
@@ -89,6 +92,7 @@ help:
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
+	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as the oracle'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the checklist has no row for: faults of the in-tree stack, each with what ours does (bug_NN is
+ * the number in the list of known faults), options of the core, and what the counters count.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/rds_zc.h>
+
+#include "conf.h"
+#include "diag.h"
+#include "link.h"
+#include "pattern.h"
+#include "reap.h"
+#include "zc.h"
+
+#define R 40000
+#define PIECE 4000
+
+static char data[8192];
+
+/* ---- cookies ---- */
+
+static struct ends zerocopy_ends(void **state, unsigned char **buffer)
+{
+	struct ends ends = conf_ends(state);
+
+	conf_zerocopy(ends.tx, RDSZC_COMPLETION_CMSG);
+	*buffer = zc_buffer(4096);
+	assert_non_null(*buffer);
+	return ends;
+}
+
+static void send_cookies(const struct ends *ends, const unsigned char *buffer, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		returns(rds_send_zc(ends->tx, buffer, 4096, &ends->far, i, 0), 4096);
+	conf_wait_drained(ends->tx);
+	usleep(300000);
+}
+
+/* In-tree fills only the first batch that waits; each cookie after it makes a batch of its own. */
+static void bug_08__cookies_behind_a_full_batch(void **state)
+{
+	unsigned char *buffer;
+	struct ends ends = zerocopy_ends(state, &buffer);
+	uint32_t list[32], i;
+
+	send_cookies(&ends, buffer, 20);
+	assert_int_equal(reap_by_cmsg(ends.tx, NULL, 0, list, 1, MSG_DONTWAIT).cookies, 8);
+	assert_int_equal(reap_by_cmsg(ends.tx, NULL, 0, list + 8, 1, MSG_DONTWAIT).cookies,
+			 EITHER(8, 1));
+	if (!in_tree()) {
+		assert_int_equal(reap_by_cmsg(ends.tx, NULL, 0, list + 16, 2, MSG_DONTWAIT).cookies,
+				 4);
+		for (i = 0; i < 20; i++)
+			assert_int_equal(list[i], i);
+	}
+	zc_buffer_free(buffer, 4096);
+}
+
+static void bug_09__cookies_after_zerocopy_was_switched_off(void **state)
+{
+	unsigned char *buffer;
+	struct ends ends = zerocopy_ends(state, &buffer);
+	uint32_t list[8];
+
+	send_cookies(&ends, buffer, 1);
+	conf_events(ends.tx);
+	answers(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 0), 0);
+	assert_int_equal(conf_events(ends.tx) & POLLIN, POLLIN);
+	answers(reap_by_cmsg(ends.tx, NULL, 0, list, 1, MSG_DONTWAIT).bytes, EITHER(0, EAGAIN));
+	assert_int_equal(conf_events(ends.tx) & POLLIN, EITHER(0, POLLIN));
+	zc_buffer_free(buffer, 4096);
+}
+
+static void bug_11__peeking_takes_cookies(void **state)
+{
+	unsigned char *buffer;
+	struct ends ends = zerocopy_ends(state, &buffer);
+	uint32_t list[8];
+
+	send_cookies(&ends, buffer, 1);
+	returns(reap_by_cmsg(ends.tx, NULL, 0, list, 1, MSG_DONTWAIT | MSG_PEEK).bytes, 0);
+	answers(reap_by_cmsg(ends.tx, NULL, 0, list, 1, MSG_DONTWAIT).bytes, EITHER(0, EAGAIN));
+	zc_buffer_free(buffer, 4096);
+}
+
+/* ---- congestion ---- */
+
+static void fill(const struct ends *ends)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+
+	while (rds_send(ends->tx, data, PIECE, &ends->far, MSG_DONTWAIT) > 0 || errno == EAGAIN) {
+		if (deadline_over(&deadline))
+			fail_msg("never congested");
+		usleep(2000);
+	}
+	assert_int_equal(errno, ENOBUFS);
+	conf_wait_drained(ends->tx);
+}
+
+static struct ends congested(void **state)
+{
+	struct ends ends = conf_ends_talked(state);
+
+	assert_int_equal(rds_set_buffers(ends.rx, 0, R), 0);
+	fill(&ends);
+	return ends;
+}
+
+static void drain(int fd)
+{
+	while (rds_recv(fd, data, sizeof(data), NULL, MSG_DONTWAIT) >= 0)
+		continue;
+	usleep(300000);
+}
+
+static void bug_12__a_notification_without_control_room(void **state)
+{
+	struct ends ends = congested(state);
+	struct got got;
+
+	answers(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	answers(rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	drain(ends.rx);
+	answers((got = get(ends.tx, data, sizeof(data), 0, MSG_DONTWAIT)).bytes, EITHER(EAGAIN, 0));
+	answers(get(ends.tx, data, sizeof(data), 256, MSG_DONTWAIT).bytes, EITHER(0, EAGAIN));
+	answers(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 0), 0);
+}
+
+static void bug_13__control_data_that_cannot_be_written(void **state)
+{
+	struct ends ends = conf_ends(state);
+	struct iovec iov = { .iov_base = data, .iov_len = sizeof(data) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = (void *)64, .msg_controllen = 256,
+	};
+
+	answers(rds_set(ends.rx, SOL_SOCKET, SO_TIMESTAMP, 1), 0);
+	send_pattern(ends.tx, 10, 1, &ends.far);
+	answers(recvmsg(ends.rx, &message, 0), EFAULT);
+	if (in_tree())
+		answers(rds_recv(ends.rx, data, sizeof(data), NULL, MSG_DONTWAIT), EAGAIN);
+	else
+		receive_pattern(ends.rx, 10, 1, &ends.near);
+}
+
+static void bug_14__the_first_poll(void **state)
+{
+	struct ends ends = conf_ends_talked(state);
+	int fd = conf_socket(ends.topology, &ends.topology->ns[0]);
+
+	assert_int_equal(conf_events(fd) & ~(POLLOUT | POLLWRNORM),
+			 EITHER(0, POLLIN | POLLRDNORM | POLLWRBAND));
+	assert_int_equal(conf_events(fd), POLLOUT | POLLWRNORM);
+}
+
+/* In-tree, a port that clears wakes an epoll user only in monitor mode. */
+static void bug_15__epoll_without_the_monitor(void **state)
+{
+	struct ends ends = conf_ends_talked(state);
+	struct epoll_event event = { .events = EPOLLWRBAND | EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, ends.tx, &event), 0);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, R), 0);
+	fill(&ends);
+	usleep(300000);
+	epoll_wait(epoll, &event, 1, 0);
+	/* Whoever was woken for another reason tries again, as programs do. */
+	answers(rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	drain(ends.rx);
+	assert_int_equal(epoll_wait(epoll, &event, 1, 500), EITHER(1, 0));
+	close(epoll);
+}
+
+static void bug_16__sndtimeo_and_congestion(void **state)
+{
+	struct ends ends = congested(state);
+	uint64_t start = clock_ms();
+
+	assert_int_equal(rds_set_timeouts(ends.tx, 300), 0);
+	conf_interrupt_after(2000 * time_scale());
+	answers(rds_send(ends.tx, data, PIECE, &ends.far, 0), EITHER(ETIMEDOUT, EINTR));
+	conf_interrupt_after(0);
+	assert_true(clock_ms() - start >= EITHER(290, 1900));
+}
+
+static void bug_17__monitor_off_on_a_congested_receiver(void **state)
+{
+	struct ends ends = congested(state);
+
+	answers(rds_set(ends.rx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	answers(rds_set(ends.rx, SOL_RDS, RDS_CONG_MONITOR, 0), 0);
+	usleep(300000);
+	answers(rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT), EITHER(ENOBUFS, 0));
+}
+
+/* Far more than the receiver takes and the sender's own queue holds, if nobody stops it. */
+#define FLOOD ((10 * R + RDS_DEFAULT_SPACE) / PIECE)
+
+static void flood_local(struct topology *topology, const char *from, const char *to)
+{
+	union rds_addr near = rds_addr(from, 0), far = rds_addr(to, 0);
+	int tx = topology_socket(topology, &topology->ns[0], &near);
+	int rx = topology_socket(topology, &topology->ns[0], &far);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	int sent = 0;
+
+	assert_int_equal(rds_set_buffers(tx, RDS_DEFAULT_SPACE, 0), 0);
+	assert_int_equal(rds_set_buffers(rx, 0, R), 0);
+	while (sent < FLOOD && !deadline_over(&deadline)) {
+		if (rds_send(tx, data, PIECE, &far, MSG_DONTWAIT) == PIECE)
+			sent++;
+		else if (errno == EAGAIN)
+			usleep(1000);
+		else
+			break;
+	}
+	if (in_tree()) {
+		assert_int_equal(sent, FLOOD);
+	} else {
+		assert_true(sent < FLOOD);
+		assert_int_equal(errno, ENOBUFS);
+	}
+}
+
+static void bug_18__two_addresses_of_one_host_do_congest(void **state)
+{
+	struct topology *topology = *state;
+
+	assert_int_equal(link_add_address(&topology->ns[0], "lo", "10.88.0.1", 32), 0);
+	assert_int_equal(link_add_address(&topology->ns[0], "lo", "10.88.0.2", 32), 0);
+	flood_local(topology, "10.88.0.1", "10.88.0.2");
+}
+
+static void bug_19__loopback_sockets_do_congest(void **state)
+{
+	flood_local(*state, "127.0.0.1", "127.0.0.1");
+}
+
+static void bug_25__a_refused_bind_keeps_the_transport(void **state)
+{
+	struct ends ends = ends_open(state);
+	int fd = conf_socket(ends.topology, &ends.topology->ns[0]), value;
+	socklen_t length = sizeof(value);
+
+	answers(rds_set(fd, SOL_RDS, SO_RDS_TRANSPORT, RDS_TRANS_TCP), 0);
+	answers(rds_bind(fd, &ends.near), EADDRINUSE);
+	answers(getsockopt(fd, SOL_RDS, SO_RDS_TRANSPORT, &value, &length), 0);
+	assert_int_equal(value, EITHER(RDS_TRANS_TCP, -1));
+}
+
+/* ---- what the core decides, for ours as for in-tree ---- */
+
+static const struct {
+	int option, error;
+} core_options[] = {
+	{ SO_REUSEADDR, 0 }, { SO_RCVLOWAT, 0 }, { SO_PRIORITY, 0 }, { SO_BROADCAST, 0 },
+	{ SO_KEEPALIVE, 0 }, { SO_OOBINLINE, 0 }, { SO_DONTROUTE, 0 }, { SO_MARK, 0 },
+	{ SO_TIMESTAMPNS, 0 }, { SO_SNDLOWAT, ENOPROTOOPT }, { SO_PEEK_OFF, EOPNOTSUPP },
+};
+
+static void more_options__of_the_core(void **state)
+{
+	struct ends ends = conf_ends(state);
+	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
+	socklen_t length = sizeof(int);
+	int value = -1;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(core_options); i++)
+		answers(rds_set(ends.tx, SOL_SOCKET, core_options[i].option, 1),
+			core_options[i].error);
+	answers(setsockopt(ends.tx, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	answers(rds_set(ends.tx, SOL_SOCKET, SO_REUSEPORT, 1), kernel_before(6, 1) ? 0 : EOPNOTSUPP);
+	answers(rds_set(ends.tx, SOL_SOCKET, SO_PASSCRED, 1), kernel_before(7, 0) ? 0 : EOPNOTSUPP);
+	answers(getsockopt(ends.tx, SOL_SOCKET, SO_SNDLOWAT, &value, &length), 0);
+	assert_int_equal(value, 1);
+	answers(getsockopt(ends.tx, SOL_SOCKET, SO_ERROR, &value, &length), 0);
+	assert_int_equal(value, 0);
+	answers(getsockopt(ends.tx, SOL_SOCKET, SO_ACCEPTCONN, &value, &length), 0);
+	assert_int_equal(value, 0);
+	/* None of them has an effect on traffic. */
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+}
+
+static void more_receive__other_flags_are_ignored(void **state)
+{
+	struct ends ends = conf_ends(state);
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	returns(rds_recv(ends.rx, data, sizeof(data), NULL,
+			 MSG_WAITALL | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC), 100);
+	assert_int_equal(pattern_check(data, 100, 1), -1);
+}
+
+static void more_send__control_over_optmem_is_enobufs(void **state)
+{
+	static char control[1 << 20];
+	struct ends ends = ends_open(state);
+	struct msghdr message = {
+		.msg_name = &ends.far, .msg_namelen = rds_addr_len(&ends.far),
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+
+	answers(sendmsg(ends.tx, &message, 0), ENOBUFS);
+}
+
+static void more_buffers__are_told_doubled(void **state)
+{
+	struct ends ends = ends_open(state);
+	socklen_t length = sizeof(int);
+	int value;
+
+	answers(rds_set(ends.tx, SOL_SOCKET, SO_SNDBUF, 30000), 0);
+	answers(getsockopt(ends.tx, SOL_SOCKET, SO_SNDBUF, &value, &length), 0);
+	assert_int_equal(value, 60000);
+	answers(rds_set(ends.tx, SOL_SOCKET, SO_RCVBUF, 20000), 0);
+	answers(getsockopt(ends.tx, SOL_SOCKET, SO_RCVBUF, &value, &length), 0);
+	assert_int_equal(value, 40000);
+	answers(rds_send(ends.tx, data, 100, &ends.far, MSG_DONTWAIT), 0);
+}
+
+/* ---- counters: in-tree they are those of the machine, so "at least" is all that can be said ---- */
+
+struct known {
+	const char *name;
+	uint64_t by;
+};
+
+static void note(int fd, struct known *known, size_t count, uint64_t *before)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		before[i] = conf_counter(fd, known[i].name);
+}
+
+static void expect_moved(int fd, const struct known *known, size_t count, const uint64_t *before)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t moved;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		do {
+			moved = conf_counter(fd, known[i].name) - before[i];
+			if (moved >= known[i].by)
+				break;
+			deadline_step();
+		} while (!deadline_over(&deadline));
+		if (moved < known[i].by)
+			fail_msg("%s moved by %lu, not %lu", known[i].name, (unsigned long)moved,
+				 (unsigned long)known[i].by);
+	}
+}
+
+static void more_counters__of_messages(void **state)
+{
+	struct known near[] = { { "send_queued", 3 }, { "copy_from_user", 3000 } };
+	struct known far[] = {
+		{ "recv_queued", 3 }, { "recv_delivered", 3 }, { "copy_to_user", 3000 },
+		{ "recv_bytes_added_to_sock", 3000 }, { "recv_bytes_freed_fromsock", 3000 },
+		{ "tcp_data_ready_calls", 1 },
+	};
+	struct ends ends = conf_ends_talked(state);
+	uint64_t at_near[2], at_far[6];
+	uint32_t i;
+
+	note(ends.tx, near, 2, at_near);
+	note(ends.rx, far, 6, at_far);
+	for (i = 0; i < 3; i++) {
+		send_pattern(ends.tx, 1000, i, &ends.far);
+		receive_pattern(ends.rx, 1000, i, &ends.near);
+	}
+	expect_moved(ends.tx, near, 2, at_near);
+	expect_moved(ends.rx, far, 6, at_far);
+}
+
+static void more_counters__of_pings(void **state)
+{
+	struct known far[] = { { "recv_ping", 1 }, { "send_pong", 1 } };
+	struct ends ends = conf_ends_talked(state);
+	union rds_addr ping = rds_addr_port(&ends.far, 0);
+	uint64_t before[2];
+
+	note(ends.rx, far, 2, before);
+	returns(rds_send(ends.tx, NULL, 0, &ping, 0), 0);
+	receive_pattern(ends.tx, 0, 0, &ping);
+	expect_moved(ends.rx, far, 2, before);
+}
+
+static void more_counters__of_congestion(void **state)
+{
+	struct known near[] = {
+		{ "cong_update_received", 1 }, { "cong_send_error", 1 }, { "cong_send_blocked", 1 },
+	};
+	struct known far[] = { { "cong_update_queued", 1 } };
+	struct ends ends = conf_ends_talked(state);
+	uint64_t at_near[3], at_far[1];
+
+	note(ends.tx, near, 3, at_near);
+	note(ends.rx, far, 1, at_far);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, R), 0);
+	fill(&ends);
+	conf_interrupt_after(200);
+	answers(rds_send(ends.tx, data, PIECE, &ends.far, 0), EINTR);
+	conf_interrupt_after(0);
+	expect_moved(ends.tx, near, 3, at_near);
+	expect_moved(ends.rx, far, 1, at_far);
+}
+
+static void more_counters__of_full_queues_and_resets(void **state)
+{
+	struct known near[] = { { "send_queue_full", 1 }, { "conn_reset", 1 } };
+	struct ends ends = conf_ends_cut(state);
+	uint64_t before[2];
+
+	note(ends.tx, near, 2, before);
+	assert_int_equal(rds_set_buffers(ends.tx, PIECE, 0), 0);
+	while (rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT) > 0)
+		continue;
+	assert_int_equal(errno, EAGAIN);
+	assert_true(diag_kill(&ends.topology->ns[0], 16385) > 0);
+	expect_moved(ends.tx, near, 2, before);
+}
+
+/* What only RDMA would move, and what in-tree counts nowhere. */
+static void more_counters__that_stay_zero(void **state)
+{
+	static const char *const names[] = {
+		"recv_drop_bad_checksum", "recv_ack_required", "recv_rdma_bytes", "send_drop_acked",
+		"send_rdma", "send_rdma_bytes", "tcp_listen_closed_stale",
+	};
+	struct ends ends = conf_ends_talked(state);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		returns(conf_counter(ends.tx, names[i]), 0);
+}
+
+const struct row rows_more[] = {
+	ROW(STAGE_WIRE, bug_08__cookies_behind_a_full_batch),
+	ROW(STAGE_WIRE, bug_09__cookies_after_zerocopy_was_switched_off),
+	ROW(STAGE_WIRE, bug_11__peeking_takes_cookies),
+	ROW(STAGE_WIRE, bug_12__a_notification_without_control_room),
+	ROW(STAGE_WIRE, bug_13__control_data_that_cannot_be_written),
+	ROW(STAGE_WIRE, bug_14__the_first_poll),
+	ROW(STAGE_WIRE, bug_15__epoll_without_the_monitor),
+	ROW(STAGE_WIRE, bug_16__sndtimeo_and_congestion),
+	ROW(STAGE_WIRE, bug_17__monitor_off_on_a_congested_receiver),
+	ROW(STAGE_WIRE, bug_18__two_addresses_of_one_host_do_congest),
+	ROW(STAGE_WIRE, bug_19__loopback_sockets_do_congest),
+	ROW(STAGE_WIRE, bug_25__a_refused_bind_keeps_the_transport),
+	ROW(STAGE_WIRE, more_options__of_the_core),
+	ROW(STAGE_WIRE, more_receive__other_flags_are_ignored),
+	ROW(STAGE_WIRE, more_send__control_over_optmem_is_enobufs),
+	ROW(STAGE_WIRE, more_buffers__are_told_doubled),
+	ROW(STAGE_WIRE, more_counters__of_messages),
+	ROW(STAGE_WIRE, more_counters__of_pings),
+	ROW(STAGE_WIRE, more_counters__of_congestion),
+	ROW(STAGE_WIRE, more_counters__of_full_queues_and_resets),
+	ROW(STAGE_WIRE, more_counters__that_stay_zero),
+	{ 0 }
+};

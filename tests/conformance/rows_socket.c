@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Rows 1 to 7 and 97 to 101: sockets themselves, ioctls, and programs as a whole. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
+
+#include "conf.h"
+#include "cred.h"
+#include "module.h"
+
+static void row_001__anybody_opens_a_socket(void **state)
+{
+	int fd, error;
+
+	(void)state;
+	assert_int_equal(cred_become_nobody(), 0);
+	fd = rds_socket();
+	error = errno;
+	assert_int_equal(cred_become_root(), 0);
+	if (fd < 0)
+		fail_msg("socket: %s", strerror(error));
+	close(fd);
+}
+
+static void row_002__other_types_and_protocols_are_esocktnosupport(void **state)
+{
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM, SOCK_RAW };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		answers(socket(module_family(), types[i], 0), ESOCKTNOSUPPORT);
+	answers(socket(module_family(), SOCK_SEQPACKET, 6), ESOCKTNOSUPPORT);
+}
+
+static int option_of(int fd, int level, int option)
+{
+	socklen_t length = sizeof(int);
+	int value = -1;
+
+	answers(getsockopt(fd, level, option, &value, &length), 0);
+	return value;
+}
+
+static void row_003__domain_type_and_protocol(void **state)
+{
+	int fd = rds_socket();
+
+	(void)state;
+	assert_int_equal(option_of(fd, SOL_SOCKET, SO_DOMAIN), 21);
+	assert_int_equal(option_of(fd, SOL_SOCKET, SO_TYPE), SOCK_SEQPACKET);
+	assert_int_equal(option_of(fd, SOL_SOCKET, SO_PROTOCOL), 0);
+	close(fd);
+}
+
+static void set_core_sysctl(const char *name, long value)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "net/core/%s", name);
+	assert_int_equal(conf_sysctl(netns_here(), path, value), 0);
+}
+
+/* 7.x has another default than the older ones, so it is set here. */
+static void row_004__default_buffers(void **state)
+{
+	struct topology *topology = *state;
+	struct rds6_info_socket record;
+	struct info info;
+	struct stat stat;
+	size_t i;
+	int fd;
+
+	set_core_sysctl("wmem_default", 212992);
+	set_core_sysctl("rmem_default", 212992);
+	fd = conf_socket(topology, &topology->ns[0]);
+	assert_int_equal(option_of(fd, SOL_SOCKET, SO_SNDBUF), 212992);
+	assert_int_equal(fstat(fd, &stat), 0);
+	info = info_read(fd, RDS6_INFO_SOCKETS);
+	assert_int_equal(info.each, 52);
+	for (i = 0; i < info.count; i++) {
+		memcpy(&record, info_record(&info, i), sizeof(record));
+		if (record.inum == stat.st_ino)
+			break;
+	}
+	if (i == info.count)
+		fail_msg("the socket is not listed");
+	assert_int_equal(record.sndbuf, RDS_DEFAULT_SPACE);
+	assert_int_equal(record.rcvbuf, RDS_DEFAULT_SPACE);
+	info_free(&info);
+}
+
+static void row_005__no_listen_accept_shutdown_socketpair_mmap(void **state)
+{
+	struct ends ends = conf_ends(state);
+	int pair[2];
+
+	answers(listen(ends.tx, 1), EOPNOTSUPP);
+	answers(accept(ends.tx, NULL, NULL), EOPNOTSUPP);
+	answers(shutdown(ends.tx, SHUT_RDWR), EOPNOTSUPP);
+	answers(socketpair(module_family(), SOCK_SEQPACKET, 0, pair), EOPNOTSUPP);
+	errno = 0;
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ, MAP_SHARED, ends.tx, 0), MAP_FAILED);
+	assert_int_equal(errno, ENODEV);
+}
+
+/* write() adds MSG_EOR: in-tree refuses that flag, ours takes it. */
+static void row_006__write_on_a_connected_socket(void **state)
+{
+	struct ends ends = conf_ends(state);
+	struct iovec iov = { .iov_base = "data", .iov_len = 4 };
+
+	answers(rds_connect(ends.tx, &ends.far), 0);
+	if (in_tree()) {
+		answers(write(ends.tx, "data", 4), EOPNOTSUPP);
+		answers(writev(ends.tx, &iov, 1), EOPNOTSUPP);
+	} else {
+		returns(write(ends.tx, "data", 4), 4);
+		returns(writev(ends.tx, &iov, 1), 4);
+	}
+	returns(send(ends.tx, "data", 4, 0), 4);
+}
+
+/* sendmmsg() adds MSG_BATCH to all but the last. */
+static void row_007__sendmmsg(void **state)
+{
+	struct ends ends = conf_ends(state);
+	struct iovec iov = { .iov_base = "data", .iov_len = 4 };
+	struct mmsghdr two[2];
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		two[i] = (struct mmsghdr){ .msg_hdr = {
+			.msg_name = &ends.far,
+			.msg_namelen = rds_addr_len(&ends.far),
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+		} };
+	if (in_tree())
+		answers(sendmmsg(ends.tx, two, 2, 0), EOPNOTSUPP);
+	else
+		returns(sendmmsg(ends.tx, two, 2, 0), 2);
+	returns(sendmmsg(ends.tx, two, 1, 0), 1);
+}
+
+static void expect_queue_ioctls(const struct ends *ends)
+{
+	int bytes = -1;
+
+	if (in_tree()) {
+		answers(ioctl(ends->rx, FIONREAD, &bytes), ENOTTY);
+		answers(ioctl(ends->tx, SIOCOUTQ, &bytes), ENOTTY);
+		return;
+	}
+	send_pattern(ends->tx, 77, 1, &ends->far);
+	assert_int_equal(rds_wait(ends->rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN, POLLIN);
+	answers(ioctl(ends->rx, FIONREAD, &bytes), 0);
+	assert_int_equal(bytes, 77);
+	conf_wait_drained(ends->tx);
+}
+
+static void row_097__tos_and_queue_ioctls(void **state)
+{
+	struct topology *topology = *state;
+	union rds_addr local = rds_addr("127.0.0.1", 0);
+	struct ends ends = conf_ends(state);
+	unsigned char room[64] = { 7 }; /* the core reads an ifreq where the command is unknown */
+	int fresh = conf_socket(topology, &topology->ns[0]);
+	int loop = topology_socket(topology, &topology->ns[0], &local);
+	union rds_addr near;
+	int unused = topology_near(topology, &near);
+
+	answers(ioctl(fresh, SIOCRDSGETTOS, room), 0);
+	assert_int_equal(room[0], 0);
+	room[0] = 4;
+	answers(ioctl(fresh, SIOCRDSSETTOS, room), ENOTTY);
+	answers(ioctl(loop, SIOCRDSSETTOS, room), EITHER(0, ENOTTY));
+	answers(ioctl(unused, SIOCRDSSETTOS, room), 0);
+	answers(ioctl(unused, SIOCRDSGETTOS, room), 0);
+	assert_int_equal(room[0], 0);
+	answers(ioctl(unused, SIOCRDSSETTOS, NULL), EFAULT);
+	answers(ioctl(unused, SIOCRDSGETTOS, NULL), EFAULT);
+	send_pattern(unused, 5, 1, &ends.far);
+	receive_pattern(ends.rx, 5, 1, &near);
+	answers(ioctl(unused, SIOCRDSSETTOS, room), EINVAL);
+	expect_queue_ioctls(&ends);
+}
+
+static void row_098__a_socket_lives_until_its_last_close(void **state)
+{
+	struct ends ends = conf_ends(state);
+	int copy = dup(ends.rx), status;
+	pid_t child;
+
+	topology_close(ends.topology, ends.rx);
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(copy, 100, 1, &ends.near);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	send_pattern(ends.tx, 100, 2, &ends.far);
+	receive_pattern(copy, 100, 2, &ends.near);
+	assert_int_equal(close(copy), 0);
+	topology_socket(ends.topology, topology_far_ns(ends.topology, 0), &ends.far);
+}
+
+/* ---- row 99 ---- */
+
+#define EACH 200
+#define SAME_PORT 4711
+
+struct sender {
+	int fd;
+	union rds_addr to;
+	uint32_t number;
+	size_t sent;
+};
+
+static void *send_many(void *argument)
+{
+	struct sender *sender = argument;
+
+	while (sender->sent < EACH)
+		if (rds_send(sender->fd, &sender->number, sizeof(sender->number), &sender->to, 0) ==
+		    sizeof(sender->number))
+			sender->sent++;
+		else
+			break;
+	return NULL;
+}
+
+/* Counts what arrives, and what of it was for the other one. */
+static size_t receive_all(int fd, uint32_t own, size_t *astray, size_t want)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	size_t count = 0;
+	uint32_t number;
+
+	while (count < want && !deadline_over(&deadline)) {
+		if (rds_recv(fd, &number, sizeof(number), NULL, MSG_DONTWAIT) == sizeof(number)) {
+			count++;
+			*astray += number != own;
+		} else {
+			rds_wait(fd, POLLIN, (struct deadline){ .end_ms = clock_ms() + 50 });
+			if (errno == EAGAIN && want > EACH)
+				break;
+		}
+	}
+	return count;
+}
+
+/*
+ * In-tree, a message of one thread may take the connection that another has just looked up. So there
+ * both peers have the port, and only the sum is certain.
+ */
+static void row_099__two_threads_and_two_peers(void **state)
+{
+	struct topology *topology = *state;
+	union rds_addr addr = topology->near[0];
+	int tx = topology_socket(topology, &topology->ns[0], &addr), rx[2];
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct sender senders[2];
+	size_t i, count[2] = { 0 }, astray = 0;
+	pthread_t threads[2];
+
+	for (i = 0; i < 2; i++) {
+		addr = rds_addr_port(&topology->far[i], SAME_PORT);
+		rx[i] = topology_socket(topology, &topology->ns[i + 1], &addr);
+		senders[i] = (struct sender){ .fd = tx, .to = addr, .number = (uint32_t)i };
+	}
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_many, &senders[i]), 0);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(senders[0].sent + senders[1].sent, 2 * EACH);
+	while (count[0] + count[1] < 2 * EACH && !deadline_over(&deadline))
+		for (i = 0; i < 2; i++)
+			count[i] += receive_all(rx[i], (uint32_t)i, &astray, 2 * EACH);
+	assert_int_equal(count[0] + count[1], 2 * EACH);
+	if (!in_tree())
+		assert_int_equal(astray, 0);
+}
+
+/* ---- row 100 ---- */
+
+struct stress {
+	struct topology *topology;
+	volatile bool stop;
+	volatile int fd;
+	size_t wrong;
+	int error;
+};
+
+/* ENOTSOCK: meanwhile the number was another file's. */
+static bool is_usual(int error)
+{
+	return error == ENOTCONN || error == EBADF || error == EAGAIN || error == ENOBUFS ||
+	       error == ENOTSOCK;
+}
+
+static void *stress_sends(void *argument)
+{
+	struct stress *stress = argument;
+	union rds_addr to = rds_addr_port(&stress->topology->far[0], 4712);
+	char data[64] = { 0 };
+
+	while (!stress->stop)
+		if (rds_send(stress->fd, data, sizeof(data), &to, MSG_DONTWAIT) < 0 &&
+		    !is_usual(errno)) {
+			stress->error = errno;
+			stress->wrong++;
+		}
+	return NULL;
+}
+
+static void row_100__bind_send_and_close_at_once(void **state)
+{
+	struct topology *topology = *state;
+	struct stress stress = { .topology = topology, .fd = -1 };
+	struct deadline deadline = deadline_in(1500);
+	union rds_addr addr;
+	pthread_t threads[2];
+	size_t i;
+	int fd;
+
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, stress_sends, &stress), 0);
+	while (!deadline_over(&deadline)) {
+		fd = netns_in(&topology->ns[0], rds_socket());
+		assert_true(fd >= 0);
+		stress.fd = fd;
+		addr = topology->near[0];
+		answers(rds_bind(fd, &addr), 0);
+		answers(close(fd), 0);
+	}
+	stress.stop = true;
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	if (stress.wrong)
+		fail_msg("%zu sends failed otherwise, last: %s", stress.wrong,
+			 strerror(stress.error));
+}
+
+/* ---- row 101: what stock tools do, by their own way of finding the numbers ---- */
+
+static int stock_number(const char *path, int fallback)
+{
+	FILE *file = fopen(path, "r");
+	int value = fallback;
+
+	if (!file)
+		return fallback;
+	if (fscanf(file, "%i", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+#define PINGERS 8
+
+static void expect_pong(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	socklen_t length = sizeof(union rds_addr);
+	union rds_addr from;
+
+	while (!deadline_over(&deadline)) {
+		poll(&pollfd, 1, 1000);
+		if (recvfrom(fd, NULL, 0, MSG_DONTWAIT, &from.sa, &length) == 0)
+			return;
+		assert_true(errno == EAGAIN || errno == EINTR);
+	}
+	fail_msg("no pong");
+}
+
+static void stock_ping(int family, struct topology *topology)
+{
+	union rds_addr to = rds_addr_port(&topology->far[0], 0);
+	union rds_addr addr = topology->near[0];
+	int fds[PINGERS];
+	size_t i;
+
+	for (i = 0; i < PINGERS; i++) {
+		fds[i] = netns_in(&topology->ns[0], socket(family, SOCK_SEQPACKET, 0));
+		answers(fds[i], 0);
+		answers(bind(fds[i], &addr.sa, sizeof(addr.in)), 0);
+	}
+	for (i = 0; i < PINGERS; i++) {
+		returns(sendto(fds[i], NULL, 0, 0, &to.sa, sizeof(to.in)), 0);
+		expect_pong(fds[i]);
+		close(fds[i]);
+	}
+}
+
+static void stock_info(int family, int level, struct topology *topology)
+{
+	static const struct { int option; int each; } lists[] = {
+		{ RDS_INFO_TCP_SOCKETS, 41 }, { RDS_INFO_COUNTERS, 40 }, { RDS_INFO_SOCKETS, 28 },
+		{ RDS_INFO_CONNECTIONS, 42 }, { RDS_INFO_RECV_MESSAGES, 26 },
+		{ RDS_INFO_SEND_MESSAGES, 26 }, { RDS_INFO_RETRANS_MESSAGES, 26 },
+	};
+	int fd = netns_in(&topology->ns[0], socket(family, SOCK_SEQPACKET, 0));
+	unsigned char *data = NULL;
+	socklen_t room = 0, length;
+	size_t i;
+	int each;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		do {
+			length = room;
+			each = getsockopt(fd, level, lists[i].option, data, &length);
+			if (each < 0 && errno == ENOSPC) {
+				room = length;
+				data = realloc(data, room);
+			}
+		} while (each < 0 && errno == ENOSPC);
+		returns(each, lists[i].each);
+	}
+	free(data);
+	close(fd);
+}
+
+static void row_101__programs_written_for_af_rds(void **state)
+{
+	struct topology *topology = *state;
+	int family = stock_number("/proc/sys/net/rds/pf_rds", 21);
+	int level = stock_number("/proc/sys/net/rds/sol_rds", SOL_RDS);
+	union rds_addr far;
+
+	/* Ours listens from the first bound socket on: a host without one does not answer pings. */
+	topology_far(topology, &far);
+	assert_int_equal(family, module_family());
+	assert_int_equal(level, SOL_RDS);
+	stock_ping(family, topology);
+	stock_info(family, level, topology);
+}
+
+const struct row rows_socket[] = {
+	ROW(STAGE_NONE, row_001__anybody_opens_a_socket),
+	ROW(STAGE_NONE, row_002__other_types_and_protocols_are_esocktnosupport),
+	ROW(STAGE_NONE, row_003__domain_type_and_protocol),
+	ROW(STAGE_WIRE, row_004__default_buffers),
+	ROW(STAGE_WIRE, row_005__no_listen_accept_shutdown_socketpair_mmap),
+	ROW(STAGE_WIRE, row_006__write_on_a_connected_socket),
+	ROW(STAGE_WIRE, row_007__sendmmsg),
+	ROW(STAGE_WIRE, row_097__tos_and_queue_ioctls),
+	ROW(STAGE_WIRE, row_098__a_socket_lives_until_its_last_close),
+	ROW(STAGE_THREE, row_099__two_threads_and_two_peers),
+	ROW(STAGE_WIRE, row_100__bind_send_and_close_at_once),
+	ROW(STAGE_WIRE, row_101__programs_written_for_af_rds),
+	{ 0 }
+};
