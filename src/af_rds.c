@@ -8,6 +8,7 @@
 #define pr_fmt(fmt) "rds_zc: " fmt
 
 #include <linux/module.h>
+#include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/poll.h>
 #include <linux/sockios.h>
@@ -63,6 +64,42 @@ struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev)
 	if (prev)
 		sock_put(&prev->sk);
 	return rs;
+}
+
+/**
+ * rdsz_socks_snapshot() - all sockets of a namespace, in creation order
+ * @rn: namespace
+ * @nr: their number
+ *
+ * Return: an array with a reference on each, to be freed with kvfree(); NULL: no memory.
+ */
+struct rdsz_sock **rdsz_socks_snapshot(struct rdsz_net *rn, u32 *nr)
+{
+	struct rdsz_sock **socks = NULL, *rs;
+	u32 want = 16, n;
+
+	for (;;) {
+		kvfree(socks);
+		socks = kvmalloc_array(want, sizeof(*socks), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		if (!socks)
+			return NULL;
+		n = 0;
+		spin_lock_bh(&rn->sock_lock);
+		list_for_each_entry(rs, &rn->socks, net_node) {
+			if (n < want) {
+				sock_hold(&rs->sk);
+				socks[n] = rs;
+			}
+			n++;
+		}
+		spin_unlock_bh(&rn->sock_lock);
+		*nr = min(n, want);
+		if (n <= want)
+			return socks;
+		while ((*nr)--)
+			sock_put(&socks[*nr]->sk);
+		want = n + n / 8;
+	}
 }
 
 /*

@@ -189,6 +189,18 @@ void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason)
 			rdsz_path_drop(&conn->path, reason);
 }
 
+/**
+ * rdsz_conn_lane() - walk the lanes of a conn
+ * @conn: conn
+ * @i: 0, 1, ...
+ *
+ * Return: the path, or NULL behind the last one.
+ */
+struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, int i)
+{
+	return i ? NULL : &conn->path;
+}
+
 static struct rdsz_conn *rdsz_conn_pop(struct rdsz_net *rn)
 {
 	struct rdsz_conn *conn;

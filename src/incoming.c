@@ -318,6 +318,7 @@ void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rds
 		return;
 	}
 	path->next_rx_seq = seq + 1;
+	inc->seq = seq;
 	if (rdsz_hdr_is_ping(hdr) &&
 	    (READ_ONCE(conn->rn->sysctl.ping_enable) || rdsz_hdr_is_handshake(hdr))) {
 		rdsz_ping_received(path, hdr);

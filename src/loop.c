@@ -62,6 +62,7 @@ static void rdsz_loop_deliver(struct rdsz_conn *conn, struct rdsz_message *m,
 				    .port = m->hdr.dport };
 
 	inc->len = m->len;
+	inc->seq = be64_to_cpu(m->hdr.seq);
 	if (m->payload) {
 		inc->payload = rdsz_payload_get(m->payload);
 		inc->mem += m->len;

@@ -346,6 +346,7 @@ enum {
  * @skbs: clones that hold the payload (rdsz_skb_span in cb), if it came by TCP and is not small
  * @payload: the sender's payload, if it came by loop; under queue_lock while queued
  * @stages: see RDSZ_RX_*; 0 where not taken
+ * @seq: sequence number of its header
  * @len: payload bytes
  * @mem: bytes of memory charged, bookkeeping included
  * @inline_data: room for small payloads, @len bytes were allocated if @is_inline
@@ -356,6 +357,7 @@ struct rdsz_incoming {
 	struct rdsz_endpoint	from;
 	ktime_t			tstamp;
 	u64			stages[RDSZ_RX_STAGES];
+	u64			seq;
 	struct sk_buff_head	skbs;
 	struct rdsz_payload	*payload;
 	u32			len;
@@ -442,7 +444,7 @@ enum rdsz_peer_kind {
  * @next_rx_seq: next expected; written by the reader of the TCP connection, under its socket lock
  * @accepted: connection handed over by the listener, xchg'ed
  * @wakeup: peer's wake-up connection, kept until our own SYN is out, xchg'ed
- * @tcp: current TCP connection, owned by @state_work
+ * @tcp: current TCP connection, owned by @state_work; set and cleared under @lock, for info lists
  * @deadline: end of the orderly shutdown, jiffies
  * @backoff: next reconnect delay in ms, 0 = at once
  * @next_try: no connect before this, jiffies
@@ -577,6 +579,7 @@ void rdsz_af_exit(void);
 extern struct proto rdsz_proto;
 void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events);
 struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev);
+struct rdsz_sock **rdsz_socks_snapshot(struct rdsz_net *rn, u32 *nr);
 
 /* bind.c */
 int rdsz_bind_table_init(struct rdsz_net *rn);
@@ -598,6 +601,9 @@ int rdsz_setsockopt(struct socket *sock, int level, int optname, sockptr_t optva
 		    unsigned int optlen);
 struct rdsz_optval;
 int rdsz_getsockopt(struct socket *sock, int level, int optname, struct rdsz_optval *ov);
+
+/* info.c */
+int rdsz_info_get(struct rdsz_sock *rs, int name, struct rdsz_optval *ov);
 
 /* message.c */
 struct rdsz_message *rdsz_message_alloc(struct rdsz_path *path, struct rdsz_payload *payload,
@@ -660,6 +666,7 @@ void rdsz_conn_proved(struct rdsz_conn *conn);
 bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
 void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
+struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, int i);
 
 /* path.c */
 void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path);

@@ -213,34 +213,6 @@ static int rdsz_put_opt(struct rdsz_optval *ov, const void *value, int size)
 	return err;
 }
 
-/*
- * One record a counter: 32 bytes of name, padded with zeroes, and the value. As every info list it
- * answers ENOSPC and the needed length to a short buffer, and the size of one record on success.
- */
-static int rdsz_info_counters(struct rdsz_sock *rs, struct rdsz_optval *ov)
-{
-	struct rds_info_counter record;
-	int size = RDSZ_STAT_MAX * sizeof(record);
-	int i, err;
-
-	if (rdsz_optval_len(ov) < 0)
-		return -EINVAL;
-	if (rdsz_optval_len(ov) < size) {
-		rdsz_optval_set_len(ov, size);
-		return -ENOSPC;
-	}
-	for (i = 0; i < RDSZ_STAT_MAX; i++) {
-		memset(&record, 0, sizeof(record));
-		strscpy(record.name, rdsz_stat_name(i), sizeof(record.name));
-		record.value = rdsz_stat_read(rs->rn, i);
-		err = rdsz_optval_put(ov, &record, sizeof(record));
-		if (err)
-			return err;
-	}
-	rdsz_optval_set_len(ov, size);
-	return sizeof(record);
-}
-
 int rdsz_getsockopt(struct socket *sock, int level, int optname, struct rdsz_optval *ov)
 {
 	struct rdsz_sock *rs = rdsz_sk(sock->sk);
@@ -264,10 +236,8 @@ int rdsz_getsockopt(struct socket *sock, int level, int optname, struct rdsz_opt
 		break;
 	case RDSZC_FEATURES:
 		return rdsz_put_opt(ov, &features, sizeof(features));
-	case RDS_INFO_COUNTERS:
-		return rdsz_info_counters(rs, ov);
 	default:
-		return -ENOPROTOOPT;
+		return rdsz_info_get(rs, optname, ov);
 	}
 	return rdsz_put_opt(ov, &value, sizeof(value));
 }

@@ -95,6 +95,13 @@ static void rdsz_tcp_detach(struct rdsz_tcp *tcp)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
+static void rdsz_tcp_set(struct rdsz_path *path, struct rdsz_tcp *tcp)
+{
+	spin_lock_bh(&path->lock);
+	WRITE_ONCE(path->tcp, tcp);
+	spin_unlock_bh(&path->lock);
+}
+
 static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 {
 	struct rdsz_tcp *tcp = kzalloc(sizeof(*tcp), GFP_KERNEL);
@@ -113,7 +120,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
 	clear_bit(RDSZ_PATH_HEARD, &path->flags);
-	path->tcp = tcp;
+	rdsz_tcp_set(path, tcp);
 	rdsz_tcp_tune(sock, &path->conn->rn->sysctl);
 	rdsz_tcp_attach(tcp);
 	return 0;
@@ -127,7 +134,7 @@ static void rdsz_tcp_close(struct rdsz_path *path)
 	if (!tcp)
 		return;
 	rdsz_tcp_detach(tcp);
-	WRITE_ONCE(path->tcp, NULL);
+	rdsz_tcp_set(path, NULL);
 	cancel_delayed_work_sync(&path->recv_work);
 	rdsz_path_acked(path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
 	rdsz_zc_sock_detach(tcp->zs);

@@ -19,6 +19,9 @@
  * @hdr_time: when its first byte was seen, see RDSZ_RX_HEADER
  * @inc: message being received, once its header is complete
  * @inc_got: payload bytes of it
+ * @last_sent_nxt: TCP sequence at the start of the last message handed to TCP, under the path lock
+ * @last_expected_una: just past its end, under the path lock
+ * @last_seen_una: last acknowledgement looked at
  * @failed: the stream cannot be read on; nothing more is taken from it
  *
  * The receive fields belong to whoever holds the lock of the TCP socket.
@@ -36,8 +39,19 @@ struct rdsz_tcp {
 	u64			hdr_time;
 	struct rdsz_incoming	*inc;
 	u32			inc_got;
+	u32			last_sent_nxt;
+	u32			last_expected_una;
+	u32			last_seen_una;
 	bool			failed;
 };
+
+/* Payload bytes still to come of the message being received; a snapshot, for any context. */
+static inline u32 rdsz_tcp_data_left(const struct rdsz_tcp *tcp)
+{
+	u32 len = be32_to_cpu(READ_ONCE(tcp->hdr.len)), got = READ_ONCE(tcp->inc_got);
+
+	return READ_ONCE(tcp->hdr_got) < RDSZ_HDR_LEN || got > len ? 0 : len - got;
+}
 
 /* tcp_send.c */
 int rdsz_tcp_xmit(struct rdsz_path *path);

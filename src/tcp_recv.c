@@ -80,6 +80,7 @@ static void rdsz_recv_finish(struct rdsz_tcp *tcp)
 	struct rdsz_incoming *inc = tcp->inc;
 
 	tcp->inc = NULL;
+	tcp->inc_got = 0;
 	tcp->hdr_got = 0;
 	rdsz_path_heard(tcp->path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
 	if (tcp->hdr.flags == RDSZ_FLAG_MAP) {

@@ -191,7 +191,9 @@ static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 r
 		    (bytes && bytes + m->len > RDSZ_PASS_BYTES))
 			break;
 		bytes += m->len;
+		path->tcp->last_sent_nxt = seq;
 		seq += rdsz_pass_add(pass, m);
+		path->tcp->last_expected_una = seq;
 		m->tcp_end = seq;
 		list_move_tail(&m->path_node, &path->retrans);
 	}
@@ -411,6 +413,7 @@ void rdsz_tcp_write_space(struct sock *sk)
 	tcp = rdsz_tcp_of(sk);
 	if (tcp) {
 		rdsz_stat_inc(tcp->path->conn->rn, tcp_write_space_calls);
+		WRITE_ONCE(tcp->last_seen_una, tcp_sk(sk)->snd_una);
 		rdsz_path_acked(tcp->path, tcp_sk(sk)->snd_una);
 		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_full() */
 		if (sk_stream_is_writeable(sk))
