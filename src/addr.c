@@ -31,6 +31,12 @@ bool rdsz_addr_is_link_local(const struct in6_addr *ip)
 	return ip->s6_addr[0] == 0xfe && (ip->s6_addr[1] & 0xc0) == 0x80;
 }
 
+/* The scope that belongs to an address of a conn: only link-local ones have one. */
+__u32 rdsz_addr_scope(const struct in6_addr *ip, __u32 scope)
+{
+	return rdsz_addr_is_link_local(ip) ? scope : 0;
+}
+
 /* Numeric order of the 128-bit big-endian numbers: it decides who connects to whom. */
 int rdsz_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
 {

@@ -45,6 +45,7 @@ int rdsz_addr_format(struct sockaddr_storage *ss, const struct rdsz_endpoint *ep
 bool rdsz_addr_is_v4(const struct in6_addr *ip);
 bool rdsz_addr_is_loopback(const struct in6_addr *ip);
 bool rdsz_addr_is_link_local(const struct in6_addr *ip);
+__u32 rdsz_addr_scope(const struct in6_addr *ip, __u32 scope);
 int rdsz_addr_cmp(const struct in6_addr *a, const struct in6_addr *b);
 
 #endif /* RDSZ_ADDR_H */

@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) "rds_zc: " fmt
 
+#include <linux/compat.h>
 #include <linux/module.h>
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -21,6 +22,9 @@
 static bool unprivileged = true;
 module_param(unprivileged, bool, 0644);
 MODULE_PARM_DESC(unprivileged, "0: socket() takes CAP_NET_RAW (default 1: everybody)");
+
+/* New sockets behave as in-tree to the letter: this is the family of AF_RDS programs. */
+static bool rdsz_af_rds __read_mostly;
 
 struct proto rdsz_proto = {
 	.name		= "RDS-ZC",
@@ -116,6 +120,8 @@ static int rdsz_release(struct socket *sock)
 	rs = rdsz_sk(sk);
 	if (rs->rx_traces)
 		atomic_dec(&rs->rn->rx_tracers);
+	if (rs->peer_error)
+		rdsz_peer_error_set(rs, 0);
 	rdsz_unbind(rs);
 	rdsz_recv_purge(rs);
 	spin_lock_bh(&rs->rn->sock_lock);
@@ -215,6 +221,17 @@ static int rdsz_getname(struct socket *sock, struct sockaddr *uaddr, int peer)
 	return len;
 }
 
+/*
+ * A notification can be read. A mere change of congestion cannot, and is shown as such, except to
+ * AF_RDS programs, whom in-tree tells by POLLIN, too.
+ */
+static __poll_t rdsz_cong_events(const struct rdsz_sock *rs)
+{
+	if (READ_ONCE(rs->cong_monitor))
+		return EPOLLIN | EPOLLRDNORM;
+	return READ_ONCE(rs->af_rds) ? EPOLLIN | EPOLLRDNORM | EPOLLWRBAND : EPOLLWRBAND;
+}
+
 /* Cookies raise POLLERR unless the socket asked for the cmsg form, then POLLIN: see completion.c. */
 static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wait)
 {
@@ -232,7 +249,7 @@ static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wa
 		mask |= EPOLLIN | EPOLLRDNORM;
 	spin_unlock_bh(&rs->queue_lock);
 	if (rdsz_cong_poll(rs))
-		mask |= rs->cong_monitor ? EPOLLIN | EPOLLRDNORM : EPOLLWRBAND;
+		mask |= rdsz_cong_events(rs);
 	if (rdsz_sock_writable(rs))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
@@ -252,20 +269,48 @@ static int rdsz_bytes_of_next(struct rdsz_sock *rs)
 	return len;
 }
 
-static int rdsz_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+/*
+ * TCP knows one type of service, so every value becomes 0. As in-tree, it can be set once there is a
+ * transport, and until the first message goes out.
+ */
+static int rdsz_set_tos(struct rdsz_sock *rs, const u8 __user *from)
 {
-	struct rdsz_sock *rs = rdsz_sk(sock->sk);
-	int __user *out = (int __user *)arg;
+	u8 tos;
 
+	if (get_user(tos, from))
+		return -EFAULT;
+	if (READ_ONCE(rs->transport) == RDSZ_TRANS_NONE)
+		return -ENOTTY;
+	return READ_ONCE(rs->sent) ? -EINVAL : 0;
+}
+
+static int rdsz_ioctl_user(struct rdsz_sock *rs, unsigned int cmd, void __user *arg)
+{
 	switch (cmd) {
+	case SIOCRDSSETTOS:
+		return rdsz_set_tos(rs, arg);
+	case SIOCRDSGETTOS:
+		return put_user((u8)0, (u8 __user *)arg);
 	case SIOCINQ:
-		return put_user(rdsz_bytes_of_next(rs), out);
+		return put_user(rdsz_bytes_of_next(rs), (int __user *)arg);
 	case SIOCOUTQ:
-		return put_user((int)READ_ONCE(rs->snd_bytes), out);
+		return put_user((int)READ_ONCE(rs->snd_bytes), (int __user *)arg);
 	default:
 		return -ENOIOCTLCMD;
 	}
 }
+
+static int rdsz_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	return rdsz_ioctl_user(rdsz_sk(sock->sk), cmd, (void __user *)arg);
+}
+
+#ifdef CONFIG_COMPAT
+static int rdsz_compat_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	return rdsz_ioctl_user(rdsz_sk(sock->sk), cmd, compat_ptr(arg));
+}
+#endif
 
 static const struct proto_ops rdsz_proto_ops = {
 	.family		= AF_RDS,
@@ -278,6 +323,9 @@ static const struct proto_ops rdsz_proto_ops = {
 	.getname	= rdsz_getname,
 	.poll		= rdsz_poll,
 	.ioctl		= rdsz_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl	= rdsz_compat_ioctl,
+#endif
 	.gettstamp	= NULL,
 	.listen		= sock_no_listen,
 	.shutdown	= sock_no_shutdown,
@@ -298,6 +346,10 @@ static void rdsz_sock_init(struct rdsz_sock *rs, struct rdsz_net *rn, struct rds
 	INIT_LIST_HEAD(&rs->recv_queue);
 	rs->transport = RDSZ_TRANS_NONE;
 	rs->zc_threshold = -1;
+	if (rdsz_af_rds) {
+		rs->completion_mode = RDSZC_COMPLETION_CMSG;
+		rs->af_rds = true;
+	}
 	rs->cong_seen = atomic_read(&rn->cong_gen);
 	spin_lock_bh(&rn->sock_lock);
 	list_add_tail(&rs->net_node, &rn->socks);
@@ -336,7 +388,32 @@ static struct net_proto_family rdsz_family = {
 	.owner	= THIS_MODULE,
 };
 
-int rdsz_af_init(int family)
+static int rdsz_create_nothing(struct net *net, struct socket *sock, int protocol, int kern)
+{
+	return -EAFNOSUPPORT;
+}
+
+/* Is the number 21 in use, so that in-tree RDS is loaded? There is no way to ask but to try. */
+bool rdsz_af_rds_taken(void)
+{
+	static const struct net_proto_family probe = {
+		.family	= PF_RDS,
+		.create	= rdsz_create_nothing,
+		.owner	= THIS_MODULE,
+	};
+
+	if (sock_register(&probe))
+		return true;
+	sock_unregister(PF_RDS);
+	return false;
+}
+
+/**
+ * rdsz_af_init() - register the family
+ * @family: its number
+ * @af_rds: sockets behave as AF_RDS programs know it, until they choose otherwise
+ */
+int rdsz_af_init(int family, bool af_rds)
 {
 	int err;
 
@@ -349,6 +426,7 @@ int rdsz_af_init(int family)
 	if (err)
 		return err;
 	rdsz_family.family = family;
+	rdsz_af_rds = af_rds;
 	err = sock_register(&rdsz_family);
 	if (err) {
 		pr_err("cannot use protocol family %d (error %d)%s\n", family, err,

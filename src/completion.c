@@ -15,7 +15,6 @@
  */
 #include <linux/errqueue.h>
 #include <linux/slab.h>
-#include <net/compat.h>
 
 #include "errqueue.h"
 #include "rdsz.h"
@@ -277,18 +276,6 @@ static void rdsz_cq_source_done(void *priv, struct list_head *records)
 
 /* ---- the cmsg form ---- */
 
-static bool rdsz_cookie_cmsg_fits(const struct msghdr *msg)
-{
-	size_t need = CMSG_SPACE(sizeof(struct rds_zcopy_cookies));
-
-#ifdef CONFIG_COMPAT
-	if (msg->msg_flags & MSG_CMSG_COMPAT)
-		need = sizeof(struct compat_cmsghdr) +
-			ALIGN(sizeof(struct rds_zcopy_cookies), sizeof(compat_int_t));
-#endif
-	return msg->msg_control && msg->msg_controllen >= need;
-}
-
 /* Look only: nothing is taken, so no other reader or poller sees an empty queue meanwhile. */
 static int rdsz_cq_peek_cmsg(struct rdsz_sock *rs, struct msghdr *msg)
 {
@@ -339,7 +326,7 @@ int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags)
 	while (rdsz_cq_readable(rs->cq)) {
 		int put;
 
-		if (!rdsz_cookie_cmsg_fits(msg)) {
+		if (!rdsz_cmsg_fits(msg, sizeof(struct rds_zcopy_cookies))) {
 			if (!n)
 				rdsz_stat_inc(rs->rn, zc_cmsg_no_room);
 			break;

@@ -188,10 +188,33 @@ static void rdsz_recv_charge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 	rdsz_recv_check_congestion(rs);
 }
 
-/* True if the namespace holds so much unread data that reading from TCP stops. */
-bool rdsz_recv_over_limit(struct rdsz_net *rn)
+static bool rdsz_recv_over_limit(struct rdsz_net *rn)
 {
 	return atomic_long_read(&rn->rcv_mem) > READ_ONCE(rn->sysctl.rcv_mem_max);
+}
+
+/**
+ * rdsz_recv_paused() - does the namespace hold so much unread data that delivery stops?
+ * @path: path that has something to deliver; if it is true, its recv_work is queued in time
+ *
+ * The flags are set before the memory is looked at again, and the reader who frees memory looks at
+ * them after: one of the two goes on.
+ *
+ * Context: any up to softirq.
+ */
+bool rdsz_recv_paused(struct rdsz_path *path)
+{
+	struct rdsz_net *rn = path->conn->rn;
+
+	if (likely(!rdsz_recv_over_limit(rn)))
+		return false;
+	set_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
+	WRITE_ONCE(rn->rcv_paused, true);
+	smp_mb();	/* pairs with rdsz_recv_resume() */
+	if (!rdsz_recv_over_limit(rn))
+		return false;
+	rdsz_stat_inc(rn, recv_paused);
+	return true;
 }
 
 /* Reading goes on once a quarter of the limit is free. */
@@ -203,7 +226,7 @@ static void rdsz_recv_resume(struct rdsz_net *rn)
 	if (!READ_ONCE(rn->rcv_paused) || atomic_long_read(&rn->rcv_mem) > max - max / 4)
 		return;
 	WRITE_ONCE(rn->rcv_paused, false);
-	smp_mb();	/* pairs with the one in rdsz_tcp_read(): flag, then test the memory again */
+	smp_mb();	/* pairs with the one in rdsz_recv_paused(): flag, then test the memory again */
 	while ((conn = rdsz_conn_next(rn, conn)))
 		if (test_and_clear_bit(RDSZ_PATH_RX_PAUSED, &conn->path.flags))
 			rdsz_net_queue_work(rn, &conn->path.recv_work, 0);
@@ -306,10 +329,16 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc)
 {
 	struct rdsz_conn *conn = path->conn;
-	struct rdsz_endpoint from = { .ip = conn->key.peer, .scope = conn->key.scope,
-				      .port = hdr->sport };
-	struct rdsz_endpoint to = { .ip = conn->key.local, .scope = conn->key.scope,
-				    .port = hdr->dport };
+	struct rdsz_endpoint from = {
+		.ip = conn->key.peer,
+		.scope = rdsz_addr_scope(&conn->key.peer, conn->key.scope),
+		.port = hdr->sport,
+	};
+	struct rdsz_endpoint to = {
+		.ip = conn->key.local,
+		.scope = rdsz_addr_scope(&conn->key.local, conn->key.scope),
+		.port = hdr->dport,
+	};
 	u64 seq = be64_to_cpu(hdr->seq);
 
 	if (rdsz_seq_is_duplicate(seq, path->next_rx_seq, hdr->flags)) {

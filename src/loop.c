@@ -4,7 +4,7 @@
  *
  * No bytes are copied on the way: the reader copies from the sender's payload, and the cookie comes
  * back after that read. The sender's send buffer is released as soon as the message is delivered;
- * what holds a fast sender back is the congestion map, which both sides share.
+ * what holds a fast sender back is the congestion map, which both sides share, and rcv_mem_max.
  */
 #include "payload.h"
 #include "rdsz.h"
@@ -22,6 +22,12 @@ static int rdsz_loop_adopt(struct rdsz_path *path, struct socket *sock)
 
 static void rdsz_loop_nothing(struct rdsz_path *path)
 {
+}
+
+/* Readers have made room: go on. */
+static void rdsz_loop_receive(struct rdsz_path *path)
+{
+	rdsz_path_kick(path, true);
 }
 
 static bool rdsz_loop_drained(struct rdsz_path *path)
@@ -56,10 +62,16 @@ static struct rdsz_message *rdsz_loop_pop(struct rdsz_path *path)
 static void rdsz_loop_deliver(struct rdsz_conn *conn, struct rdsz_message *m,
 			      struct rdsz_incoming *inc)
 {
-	struct rdsz_endpoint from = { .ip = conn->key.local, .scope = conn->key.scope,
-				      .port = m->hdr.sport };
-	struct rdsz_endpoint to = { .ip = conn->key.peer, .scope = conn->key.scope,
-				    .port = m->hdr.dport };
+	struct rdsz_endpoint from = {
+		.ip = conn->key.local,
+		.scope = rdsz_addr_scope(&conn->key.local, conn->key.scope),
+		.port = m->hdr.sport,
+	};
+	struct rdsz_endpoint to = {
+		.ip = conn->key.peer,
+		.scope = rdsz_addr_scope(&conn->key.peer, conn->key.scope),
+		.port = m->hdr.dport,
+	};
 
 	inc->len = m->len;
 	inc->seq = be64_to_cpu(m->hdr.seq);
@@ -92,6 +104,8 @@ static int rdsz_loop_xmit(struct rdsz_path *path)
 	int n;
 
 	for (n = 0; n < RDSZ_RUN_MSGS && !list_empty_careful(&path->send_queue); n++) {
+		if (rdsz_recv_paused(path))
+			return -EAGAIN;
 		inc = rdsz_incoming_alloc(0, false, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		if (!inc)
 			return -ENOMEM;
@@ -122,7 +136,7 @@ const struct rdsz_transport rdsz_loop_transport = {
 	.drained	= rdsz_loop_drained,
 	.close		= rdsz_loop_nothing,
 	.xmit		= rdsz_loop_xmit,
-	.receive	= rdsz_loop_nothing,
+	.receive	= rdsz_loop_receive,
 	.in_flight	= rdsz_loop_in_flight,
 	.needs_worker	= rdsz_loop_needs_worker,
 };

@@ -14,6 +14,11 @@ static int family = RDSZC_FAMILY_DEFAULT;
 module_param(family, int, 0444);
 MODULE_PARM_DESC(family, "protocol family number that socket() takes (default 18)");
 
+static bool af_rds_compat;
+module_param(af_rds_compat, bool, 0444);
+MODULE_PARM_DESC(af_rds_compat,
+		 "new sockets behave as AF_RDS programs know it (default: only with family=21)");
+
 /* Runs the state machines, the transmit runs that may not sleep where they are needed, and the rest. */
 struct workqueue_struct *rdsz_wq;
 
@@ -24,18 +29,24 @@ static int __init rdsz_init(void)
 	rdsz_wq = alloc_workqueue("rds_zc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!rdsz_wq)
 		return -ENOMEM;
+	if (family == PF_RDS || !rdsz_af_rds_taken())
+		rdsz_sysctl_publish(family);
 	err = rdsz_netns_init();
 	if (err)
 		goto err_wq;
-	err = rdsz_af_init(family);
+	err = rdsz_af_init(family, af_rds_compat || family == PF_RDS);
 	if (err)
 		goto err_netns;
 	err = rdsz_address_init();
 	if (err)
 		goto err_af;
-	rdsz_sysctl_publish(family);
+	err = rdsz_features_init();
+	if (err)
+		goto err_address;
 	return 0;
 
+err_address:
+	rdsz_address_exit();
 err_af:
 	rdsz_af_exit();
 err_netns:
@@ -51,7 +62,7 @@ err_wq:
  */
 static void __exit rdsz_exit(void)
 {
-	rdsz_sysctl_unpublish();
+	rdsz_features_exit();
 	rdsz_address_exit();
 	rdsz_af_exit();
 	rdsz_netns_exit();

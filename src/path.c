@@ -397,9 +397,11 @@ static bool rdsz_path_dial(struct rdsz_path *path)
 	path->deadline = jiffies + msecs_to_jiffies(RDSZ_CONNECT_MS);
 	if (path->conn->ops->type == RDSZ_TRANS_TCP && !rdsz_conn_is_small(path->conn))
 		rdsz_stat_inc(path->conn->rn, tcp_wakeups_sent);
+	WRITE_ONCE(path->connect_error, 0);
 	err = path->conn->ops->connect(path);
 	rdsz_path_release(&path->wakeup);
 	if (err) {
+		rdsz_peer_unreachable(path, -err);
 		rdsz_path_go_down(path);
 		return true;
 	}
@@ -460,6 +462,7 @@ static bool rdsz_path_when_connecting(struct rdsz_path *path)
 	}
 	rdsz_path_release(&path->wakeup);
 	if (test_bit(RDSZ_PATH_DROP, &path->flags) || time_after_eq(jiffies, path->deadline)) {
+		rdsz_peer_unreachable(path, READ_ONCE(path->connect_error) ?: ETIMEDOUT);
 		rdsz_path_go_down(path);
 		return true;
 	}

@@ -75,6 +75,8 @@ struct rdsz_sysctl {
 	int	pending_ms;		/* how long they may take */
 	int	reconnect_min_delay_ms;
 	int	reconnect_max_delay_ms;
+	int	max_unacked_packets;	/* kept for those who set it, without effect */
+	int	max_unacked_bytes;	/* the same */
 	unsigned long rcv_mem_max;	/* bytes of unread messages of the whole namespace */
 };
 
@@ -92,6 +94,7 @@ struct rdsz_sysctl {
  * @seq_base: start of sequence numbers for the next path, see rdsz_net_next_seq()
  * @gen_num: incarnation of this namespace, never 0
  * @rx_tracers: sockets that asked for receive path latencies
+ * @peer_error_users: sockets with RDSZC_PEER_ERROR
  * @rcv_mem: bytes of memory held by unread messages
  * @rcv_paused: some path stopped reading at rcv_mem_max
  * @pinned: payloads that hold user pages; the reaper runs while there are any
@@ -121,6 +124,7 @@ struct rdsz_net {
 	atomic64_t		seq_base;
 	u32			gen_num;
 	atomic_t		rx_tracers;
+	atomic_t		peer_error_users;
 	atomic_long_t		rcv_mem;
 	bool			rcv_paused;
 	atomic_t		pinned;
@@ -144,6 +148,7 @@ struct rdsz_net {
 
 	struct rdsz_sysctl	sysctl;
 	struct ctl_table_header	*sysctl_header;
+	struct ctl_table_header	*names_header;
 	struct ctl_table	*sysctl_table;
 	bool			dying;
 };
@@ -237,6 +242,10 @@ enum {
  * @rcv_bytes: their payload bytes
  * @rcv_mem: memory they hold, bookkeeping included
  * @congested: our port's bit is set in the map of our address
+ * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
+ * @peer_error: wants to know about peers that cannot be reached, under @bind_lock
+ * @told: last failed attempt this socket was told about, see peer_error.c; under the path lock
+ * @sent: has met a conn, so its ToS is fixed
  * @rx_traces: receive path latencies to report, of the stages in @rx_trace_pos
  * @cong_mask: groups (port % 64) this monitoring socket waits for
  * @cong_notify: groups to be reported
@@ -269,7 +278,12 @@ struct rdsz_sock {
 
 	struct rdsz_cq		*cq;
 	u8			completion_mode;
+	bool			af_rds;
 	int			zc_threshold;
+
+	bool			peer_error;
+	u64			told;
+	bool			sent;
 
 	u8			rx_traces;
 	u8			rx_trace_pos[RDS_MSG_RX_DGRAM_TRACE_MAX];
@@ -304,6 +318,7 @@ enum {
 	RDSZ_MSG_ON_PATH,	/* in a path queue; under the path lock */
 	RDSZ_MSG_PONG,		/* counted in nr_pongs of its path */
 	RDSZ_MSG_HANDSHAKE,	/* says something of its connection: not sent again on another one */
+	RDSZ_MSG_TOLD,		/* its sender knows that the peer cannot be reached; under path lock */
 };
 
 /**
@@ -445,6 +460,7 @@ enum rdsz_peer_kind {
  * @accepted: connection handed over by the listener, xchg'ed
  * @wakeup: peer's wake-up connection, kept until our own SYN is out, xchg'ed
  * @tcp: current TCP connection, owned by @state_work; set and cleared under @lock, for info lists
+ * @connect_error: what TCP said of a connect that failed, positive errno, or 0
  * @deadline: end of the orderly shutdown, jiffies
  * @backoff: next reconnect delay in ms, 0 = at once
  * @next_try: no connect before this, jiffies
@@ -473,6 +489,7 @@ struct rdsz_path {
 	struct socket		*wakeup;
 	struct rdsz_tcp		*tcp;
 	int			drop_reason;
+	int			connect_error;
 	unsigned long		deadline;
 	unsigned int		backoff;
 	unsigned long		next_try;
@@ -562,7 +579,6 @@ void rdsz_proc_exit(struct rdsz_net *rn);
 int rdsz_sysctl_init(struct rdsz_net *rn);
 void rdsz_sysctl_exit(struct rdsz_net *rn);
 void rdsz_sysctl_publish(int family);
-void rdsz_sysctl_unpublish(void);
 
 /* address.c */
 int rdsz_address_init(void);
@@ -574,7 +590,8 @@ void rdsz_log_up(struct rdsz_path *path);
 void rdsz_log_down(struct rdsz_path *path, enum rdsz_drop_reason reason);
 
 /* af_rds.c */
-int rdsz_af_init(int family);
+int rdsz_af_init(int family, bool af_rds);
+bool rdsz_af_rds_taken(void);
 void rdsz_af_exit(void);
 extern struct proto rdsz_proto;
 void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events);
@@ -594,6 +611,7 @@ int rdsz_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 bool rdsz_sock_writable(struct rdsz_sock *rs);
 
 /* recvmsg.c */
+bool rdsz_cmsg_fits(const struct msghdr *msg, size_t len);
 int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags);
 
 /* sockopt.c */
@@ -601,6 +619,15 @@ int rdsz_setsockopt(struct socket *sock, int level, int optname, sockptr_t optva
 		    unsigned int optlen);
 struct rdsz_optval;
 int rdsz_getsockopt(struct socket *sock, int level, int optname, struct rdsz_optval *ov);
+
+/* features.c */
+int rdsz_features_init(void);
+void rdsz_features_exit(void);
+
+/* peer_error.c */
+void rdsz_peer_unreachable(struct rdsz_path *path, int err);
+int rdsz_peer_error_set(struct rdsz_sock *rs, int value);
+int rdsz_peer_error_recv(struct rdsz_sock *rs, struct msghdr *msg, int flags);
 
 /* info.c */
 int rdsz_info_get(struct rdsz_sock *rs, int name, struct rdsz_optval *ov);
@@ -625,7 +652,7 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 		     const struct rdsz_endpoint *to, struct rdsz_incoming *inc);
 void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc);
 void rdsz_recv_purge(struct rdsz_sock *rs);
-bool rdsz_recv_over_limit(struct rdsz_net *rn);
+bool rdsz_recv_paused(struct rdsz_path *path);
 
 /* completion.c */
 struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk);

@@ -2,14 +2,32 @@
 /*
  * recvmsg.c - one message, or what waits beside the messages, to a user's buffer.
  *
- * Order of a call: error queue if asked for, congestion notification, data, cookies alone. A message
+ * Order of a call: error queue if asked for, congestion notification, data, cookies alone, the error
+ * about a peer. A message
  * is taken off the queue before it is copied, so two readers never copy the same one; if a fault
  * stops the copy or the control messages, it goes back to the head. MSG_PEEK consumes nothing.
  */
 #include <linux/rds.h>
+#include <net/compat.h>
 
 #include "payload.h"
 #include "rdsz.h"
+
+/**
+ * rdsz_cmsg_fits() - is there room for a whole control message, padding included?
+ * @msg: of the reader; 32-bit callers have a smaller header and alignment
+ * @len: bytes of its data
+ */
+bool rdsz_cmsg_fits(const struct msghdr *msg, size_t len)
+{
+	size_t need = CMSG_SPACE(len);
+
+#ifdef CONFIG_COMPAT
+	if (msg->msg_flags & MSG_CMSG_COMPAT)
+		need = sizeof(struct compat_cmsghdr) + ALIGN(len, sizeof(compat_int_t));
+#endif
+	return msg->msg_control && msg->msg_controllen >= need;
+}
 
 static struct rdsz_incoming *rdsz_recv_take(struct rdsz_sock *rs, bool peek)
 {
@@ -150,7 +168,7 @@ static bool rdsz_recv_congestion(struct rdsz_sock *rs, struct msghdr *msg, int f
 
 	if (!notify)
 		return false;
-	if (!msg->msg_control || msg->msg_controllen < CMSG_SPACE(sizeof(notify))) {
+	if (!rdsz_cmsg_fits(msg, sizeof(notify))) {
 		rdsz_stat_inc(rs->rn, cong_notify_no_room);
 		return false;
 	}
@@ -160,13 +178,20 @@ static bool rdsz_recv_congestion(struct rdsz_sock *rs, struct msghdr *msg, int f
 	return true;
 }
 
-/* Cookies alone end a call that would block only where the socket itself asked for that form. */
+/*
+ * Cookies alone end a call that would block only where the socket itself asked for the cmsg form; not
+ * where that is the default of AF_RDS programs, which know it otherwise from in-tree.
+ */
+static bool rdsz_recv_cookies_wake(const struct rdsz_sock *rs)
+{
+	return READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_CMSG && !READ_ONCE(rs->af_rds);
+}
+
 static bool rdsz_recv_cookies(struct rdsz_sock *rs, struct msghdr *msg, int flags, bool nonblock,
 			      int *ret)
 {
-	u8 mode = READ_ONCE(rs->completion_mode);
-
-	if (mode == RDSZC_COMPLETION_ERRQUEUE || (mode == RDSZC_COMPLETION_BOTH && !nonblock))
+	if (READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_ERRQUEUE ||
+	    (!nonblock && !rdsz_recv_cookies_wake(rs)))
 		return false;
 	*ret = rdsz_cq_put_cmsgs(rs, msg, flags);
 	if (!*ret)
@@ -175,16 +200,18 @@ static bool rdsz_recv_cookies(struct rdsz_sock *rs, struct msghdr *msg, int flag
 	return true;
 }
 
-static bool rdsz_recv_ready(struct rdsz_sock *rs)
+/* Is there something that this call can return? What its control buffer has no room for is not. */
+static bool rdsz_recv_ready(struct rdsz_sock *rs, const struct msghdr *msg)
 {
-	return !list_empty_careful(&rs->recv_queue) || READ_ONCE(rs->cong_notify) ||
-		(READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_CMSG &&
-		 rdsz_cq_readable(rs->cq));
+	return !list_empty_careful(&rs->recv_queue) || READ_ONCE(rs->sk.sk_err) ||
+		(READ_ONCE(rs->cong_notify) && rdsz_cmsg_fits(msg, sizeof(u64))) ||
+		(rdsz_recv_cookies_wake(rs) && rdsz_cq_readable(rs->cq) &&
+		 rdsz_cmsg_fits(msg, sizeof(struct rds_zcopy_cookies)));
 }
 
-static int rdsz_recv_wait(struct rdsz_sock *rs, long *timeo)
+static int rdsz_recv_wait(struct rdsz_sock *rs, const struct msghdr *msg, long *timeo)
 {
-	long left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk), rdsz_recv_ready(rs),
+	long left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk), rdsz_recv_ready(rs, msg),
 						     *timeo);
 
 	if (left == 0)
@@ -193,6 +220,13 @@ static int rdsz_recv_wait(struct rdsz_sock *rs, long *timeo)
 		return sock_intr_errno(*timeo);
 	*timeo = left;
 	return 0;
+}
+
+static int rdsz_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags)
+{
+	int ret = rdsz_peer_error_recv(rs, msg, flags);
+
+	return ret != -EAGAIN ? ret : rdsz_cq_recv_errqueue(rs, msg, len, flags);
 }
 
 int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
@@ -205,9 +239,9 @@ int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
 
 	if (flags & MSG_OOB)
 		return 0;
-	if (flags & MSG_ERRQUEUE)
-		return rdsz_cq_recv_errqueue(rs, msg, len, flags);
 	msg->msg_namelen = 0;
+	if (flags & MSG_ERRQUEUE)
+		return rdsz_recv_errqueue(rs, msg, len, flags);
 	for (;;) {
 		if (rdsz_recv_congestion(rs, msg, flags, &ret))
 			return ret;
@@ -216,9 +250,11 @@ int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
 			return rdsz_recv_data(rs, inc, msg, len, flags);
 		if (rdsz_recv_cookies(rs, msg, flags, nonblock, &ret))
 			return ret;
-		if (nonblock)
+		ret = sock_error(sock->sk);
+		if (!ret && nonblock)
 			return -EAGAIN;
-		ret = rdsz_recv_wait(rs, &timeo);
+		if (!ret)
+			ret = rdsz_recv_wait(rs, msg, &timeo);
 		if (ret)
 			return ret;
 	}

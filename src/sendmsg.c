@@ -85,9 +85,14 @@ static int rdsz_send_check_cmsg_form(struct rdsz_send *s)
 {
 	struct cmsghdr *cmsg;
 
-	for_each_cmsghdr(cmsg, s->msg)
+	for_each_cmsghdr(cmsg, s->msg) {
 		if (!CMSG_OK(s->msg, cmsg))
 			return -EINVAL;
+		/* In-tree looks into these before it looks at the size of the message. */
+		if (cmsg->cmsg_level == SOL_RDS && cmsg->cmsg_type == RDS_CMSG_RDMA_ARGS &&
+		    cmsg->cmsg_len < CMSG_LEN(sizeof(struct rds_rdma_args)))
+			return -EINVAL;
+	}
 	return 0;
 }
 
@@ -118,10 +123,22 @@ static int rdsz_send_check_rdma(int type, size_t len)
 	return len < need ? -EINVAL : -EOPNOTSUPP;
 }
 
+/* Control messages that carry out an operation, and those that go with data; they do not mix. */
+enum {
+	RDSZ_CMSGS_OPERATION	= 1,
+	RDSZ_CMSGS_DATA		= 2,
+};
+
+static int rdsz_send_cmsg_group(int type)
+{
+	return type == RDS_CMSG_ZCOPY_COOKIE || type == RDS_CMSG_RDMA_DEST ||
+		type == RDS_CMSG_RDMA_MAP ? RDSZ_CMSGS_DATA : RDSZ_CMSGS_OPERATION;
+}
+
 static int rdsz_send_read_cmsgs(struct rdsz_send *s)
 {
+	int refused = 0, groups = 0;
 	struct cmsghdr *cmsg;
-	int refused = 0;
 
 	for_each_cmsghdr(cmsg, s->msg) {
 		size_t len = cmsg->cmsg_len - sizeof(*cmsg);
@@ -129,6 +146,7 @@ static int rdsz_send_read_cmsgs(struct rdsz_send *s)
 
 		if (cmsg->cmsg_level != SOL_RDS)
 			continue;
+		groups |= rdsz_send_cmsg_group(cmsg->cmsg_type);
 		if (cmsg->cmsg_type == RDS_CMSG_ZCOPY_COOKIE) {
 			if (len < sizeof(u32))
 				return -EINVAL;
@@ -141,7 +159,7 @@ static int rdsz_send_read_cmsgs(struct rdsz_send *s)
 			return err;
 		refused = err;
 	}
-	return refused && s->has_cookie ? -EINVAL : refused;
+	return groups == (RDSZ_CMSGS_OPERATION | RDSZ_CMSGS_DATA) ? -EINVAL : refused;
 }
 
 static int rdsz_send_check_zerocopy(struct rdsz_send *s)
@@ -211,6 +229,8 @@ static int rdsz_send_find_conn(struct rdsz_send *s)
 	s->conn = rdsz_conn_get_or_create(rs->rn, &key);
 	if (!IS_ERR(s->conn)) {
 		rdsz_conn_proved(s->conn);
+		if (!READ_ONCE(rs->sent))
+			WRITE_ONCE(rs->sent, true);
 		return 0;
 	}
 	rdsz_stat_inc(rs->rn, send_refused_nomem);

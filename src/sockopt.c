@@ -80,9 +80,10 @@ static int rdsz_set_mode(struct rdsz_sock *rs, sockptr_t optval, unsigned int op
 
 	if (err)
 		return err;
-	if (value < RDSZC_COMPLETION_BOTH || value > RDSZC_COMPLETION_CMSG)
+	if (value < RDSZC_COMPLETION_BOTH || value > RDSZC_COMPLETION_AF_RDS)
 		return -EINVAL;
-	WRITE_ONCE(rs->completion_mode, value);
+	WRITE_ONCE(rs->af_rds, value == RDSZC_COMPLETION_AF_RDS);
+	WRITE_ONCE(rs->completion_mode, min(value, RDSZC_COMPLETION_CMSG));
 	rdsz_sock_wake(rs, EPOLLIN | EPOLLRDNORM | EPOLLERR);
 	return 0;
 }
@@ -97,6 +98,13 @@ static int rdsz_set_threshold(struct rdsz_sock *rs, sockptr_t optval, unsigned i
 		return -EINVAL;
 	WRITE_ONCE(rs->zc_threshold, value);
 	return 0;
+}
+
+static int rdsz_set_peer_error(struct rdsz_sock *rs, sockptr_t optval, unsigned int optlen)
+{
+	int value, err = rdsz_get_int(optval, optlen, &value);
+
+	return err ?: rdsz_peer_error_set(rs, value);
 }
 
 /* At this level every fault is EFAULT, as in-tree. */
@@ -194,6 +202,8 @@ int rdsz_setsockopt(struct socket *sock, int level, int optname, sockptr_t optva
 		return rdsz_set_timestamp(rs, optname, optval, optlen);
 	case RDSZC_COMPLETION_MODE:
 		return rdsz_set_mode(rs, optval, optlen);
+	case RDSZC_PEER_ERROR:
+		return rdsz_set_peer_error(rs, optval, optlen);
 	case RDSZC_ZC_THRESHOLD:
 		return rdsz_set_threshold(rs, optval, optlen);
 	default:
@@ -230,6 +240,9 @@ int rdsz_getsockopt(struct socket *sock, int level, int optname, struct rdsz_opt
 		break;
 	case RDSZC_COMPLETION_MODE:
 		value = READ_ONCE(rs->completion_mode);
+		break;
+	case RDSZC_PEER_ERROR:
+		value = READ_ONCE(rs->peer_error);
 		break;
 	case RDSZC_ZC_THRESHOLD:
 		value = READ_ONCE(rs->zc_threshold);

@@ -14,6 +14,7 @@
 static int rdsz_zero;
 static int rdsz_one = 1;
 static int rdsz_two = 2;
+static int rdsz_max_int = INT_MAX;
 static int rdsz_max_port = 65535;
 static int rdsz_max_ms = 3600 * 1000;
 static int rdsz_max_cookies = 1 << 24;
@@ -156,6 +157,8 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 	RDSZ_SYSCTL_INT(keepalive_count, &rdsz_one, &rdsz_max_keepalive_count),
 	RDSZ_SYSCTL_INT(reconnect_min_delay_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(reconnect_max_delay_ms, &rdsz_one, &rdsz_max_ms),
+	RDSZ_SYSCTL_INT(max_unacked_packets, &rdsz_zero, &rdsz_max_int),
+	RDSZ_SYSCTL_INT(max_unacked_bytes, &rdsz_zero, &rdsz_max_int),
 	{ }	/* counted by kernels that need an end mark, see compat */
 };
 
@@ -179,7 +182,46 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->keepalive_count = 5;
 	s->reconnect_min_delay_ms = 1;
 	s->reconnect_max_delay_ms = 1000;
+	s->max_unacked_packets = 8;
+	s->max_unacked_bytes = 16777216;
 	s->rcv_mem_max = clamp(quarter, 64UL << 20, 1UL << 30);
+}
+
+/*
+ * Stock rds-tools built for a dynamic family look the numbers up in /proc/sys/net/rds. While in-tree
+ * RDS is loaded that folder is its own, and there is nothing to look up.
+ */
+static int rdsz_names_values[2];
+static struct ctl_table rdsz_names_table[] = {
+	{
+		.procname	= "pf_rds",
+		.data		= &rdsz_names_values[0],
+		.maxlen		= sizeof(int),
+		.mode		= 0444,
+		.proc_handler	= proc_dointvec,
+	},
+	{
+		.procname	= "sol_rds",
+		.data		= &rdsz_names_values[1],
+		.maxlen		= sizeof(int),
+		.mode		= 0444,
+		.proc_handler	= proc_dointvec,
+	},
+	{ }
+};
+
+/* Before the first namespace is set up: it and all others will show the numbers. */
+void rdsz_sysctl_publish(int family)
+{
+	rdsz_names_values[0] = family;
+	rdsz_names_values[1] = SOL_RDS;
+}
+
+static void rdsz_sysctl_init_names(struct rdsz_net *rn)
+{
+	if (rdsz_names_values[0])
+		rn->names_header = rdsz_register_net_sysctl(rn->net, "net/rds", rdsz_names_table,
+							    ARRAY_SIZE(rdsz_names_table) - 1);
 }
 
 int rdsz_sysctl_init(struct rdsz_net *rn)
@@ -200,49 +242,14 @@ int rdsz_sysctl_init(struct rdsz_net *rn)
 		return -ENOMEM;
 	}
 	rn->sysctl_table = table;
+	rdsz_sysctl_init_names(rn);
 	return 0;
 }
 
 void rdsz_sysctl_exit(struct rdsz_net *rn)
 {
+	if (rn->names_header)
+		unregister_net_sysctl_table(rn->names_header);
 	unregister_net_sysctl_table(rn->sysctl_header);
 	kfree(rn->sysctl_table);
-}
-
-/*
- * Stock rds-tools built for a dynamic family look the numbers up in /proc/sys/net/rds. The folder is
- * in-tree RDS's while that is loaded; then the registration fails, and the tools find the in-tree one.
- */
-static int rdsz_names_values[2];
-static struct ctl_table rdsz_names_table[] = {
-	{
-		.procname	= "pf_rds",
-		.data		= &rdsz_names_values[0],
-		.maxlen		= sizeof(int),
-		.mode		= 0444,
-		.proc_handler	= proc_dointvec,
-	},
-	{
-		.procname	= "sol_rds",
-		.data		= &rdsz_names_values[1],
-		.maxlen		= sizeof(int),
-		.mode		= 0444,
-		.proc_handler	= proc_dointvec,
-	},
-	{ }
-};
-static struct ctl_table_header *rdsz_names_header;
-
-void rdsz_sysctl_publish(int family)
-{
-	rdsz_names_values[0] = family;
-	rdsz_names_values[1] = SOL_RDS;
-	rdsz_names_header = rdsz_register_net_sysctl(&init_net, "net/rds", rdsz_names_table,
-						     ARRAY_SIZE(rdsz_names_table) - 1);
-}
-
-void rdsz_sysctl_unpublish(void)
-{
-	if (rdsz_names_header)
-		unregister_net_sysctl_table(rdsz_names_header);
 }

@@ -57,6 +57,7 @@ static void rdsz_tcp_state_change(struct sock *sk)
 		case TCP_LAST_ACK:
 		case TCP_CLOSING:
 		case TCP_CLOSE:
+			WRITE_ONCE(tcp->path->connect_error, READ_ONCE(sk->sk_err));
 			rdsz_path_drop(tcp->path, RDSZ_DROP_PEER);
 			break;
 		}

@@ -32,8 +32,9 @@ static void rdsz_accept_key(const struct sock *sk, struct rdsz_conn_key *key)
 	memset(key, 0, sizeof(*key));
 	rdsz_endpoint_of_sock(sk, false, &key->local);
 	rdsz_endpoint_of_sock(sk, true, &key->peer);
-	if (rdsz_addr_is_link_local(&key->local))
-		key->scope = READ_ONCE(sk->sk_bound_dev_if);
+	/* TCP binds to the interface only where the peer is link-local; else it remembers it here. */
+	if (rdsz_addr_is_link_local(&key->local) || rdsz_addr_is_link_local(&key->peer))
+		key->scope = READ_ONCE(sk->sk_bound_dev_if) ?: inet6_sk(sk)->mcast_oif;
 	key->transport = RDSZ_TRANS_TCP;
 }
 

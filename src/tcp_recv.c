@@ -138,25 +138,6 @@ static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigne
 	return len - left;
 }
 
-/*
- * Reading stops while the namespace holds too much unread data. The flags are set before the memory
- * is looked at again, and the reader who frees memory looks at them after: one of the two goes on.
- */
-static bool rdsz_recv_paused(struct rdsz_path *path)
-{
-	struct rdsz_net *rn = path->conn->rn;
-
-	if (likely(!rdsz_recv_over_limit(rn)))
-		return false;
-	set_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
-	WRITE_ONCE(rn->rcv_paused, true);
-	smp_mb();	/* pairs with rdsz_recv_resume() */
-	if (!rdsz_recv_over_limit(rn))
-		return false;
-	rdsz_stat_inc(rn, recv_paused);
-	return true;
-}
-
 static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 {
 	read_descriptor_t desc = { .arg.data = tcp, .count = 1 };

@@ -5,8 +5,11 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "counters.h"
 #include "ends.h"
@@ -237,6 +240,22 @@ static void monitor__without_control_room_it_stays(void **state)
 	assert_int_equal(rc, 0);
 }
 
+/* The same for a call that may block: it does not take what it cannot be given for a reason to end. */
+static void monitor__without_control_room_a_reader_sleeps(void **state)
+{
+	struct ends ends = ends_open(state);
+	uint32_t sent;
+	ssize_t rc;
+
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	sent = fill(&ends);
+	drain(&ends, 0, sent);
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	assert_int_equal(rds_set_timeouts(ends.tx, 200), 0);
+	assert_fails(rds_recv(ends.tx, data, 1, NULL, 0), ETIMEDOUT);
+	assert_true(notification(ends.tx, 128, &rc) != 0);
+}
+
 /*
  * Row 81, second half, and section 14, row 15. In monitor mode there is something to read; without
  * it there is not, but a sender who waits to write is woken.
@@ -302,6 +321,215 @@ static void full__empty_messages_count(void **state)
 		assert_int_equal(rds_recv(ends.rx, data, 1, NULL, 0), 0);
 }
 
+/*
+ * Somebody who never stops sending nothing: what is accepted stays bounded, on both sides. As many
+ * tries as count= says; a million takes half a minute under emulation.
+ */
+static void full__empty_messages_without_end(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = topology_far_ns(ends.topology, 0);
+	long tries = suite_argument("count", 100000), sent = 0, i;
+	struct counters before;
+	int left;
+
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < tries; i++) {
+		if (!rds_send(ends.tx, NULL, 0, &ends.far, MSG_DONTWAIT))
+			sent++;
+		else
+			assert_true(errno == ENOBUFS || errno == EAGAIN);
+	}
+	/* Room for 65536 at the sender, eight times the buffer's bytes at the receiver. */
+	assert_in_range(sent, 100, 65536 + 20000);
+	assert_true(counter_moved(ns, &before, "recv_queued") <= (uint64_t)sent);
+	assert_int_equal(ioctl(ends.tx, SIOCOUTQ, &left), 0);
+	assert_int_equal(left, 0);
+	while (sent--)
+		assert_int_equal(rds_recv(ends.rx, data, 1, NULL, 0), 0);
+	assert_fails(rds_recv(ends.rx, data, 1, NULL, MSG_DONTWAIT), EAGAIN);
+	send_soon(&ends, 1);
+	drain(&ends, 1, 1);
+}
+
+/* ---- the map on the wire, seen and sent by a plain TCP socket ---- */
+
+#define TCP_PORT 16385
+#define HEADER 48
+#define MAP_BYTES 8192
+#define FLAG_MAP 1
+
+struct frame {
+	unsigned char header[HEADER];
+	uint32_t length;
+	unsigned char payload[65536];
+};
+
+static struct frame frame;
+
+static int tcp_listener(const struct topology *topology)
+{
+	union rds_addr addr = rds_addr_port(&topology->far[0], TCP_PORT);
+	int fd = netns_in(&topology->ns[1], socket(addr.sa.sa_family, SOCK_STREAM, 0)), one = 1;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+	assert_int_equal(bind(fd, &addr.sa, rds_addr_len(&addr)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void read_all(int fd, void *buffer, size_t length)
+{
+	size_t got = 0;
+
+	while (got < length) {
+		ssize_t rc;
+
+		assert_true(rds_wait(fd, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+		rc = read(fd, (char *)buffer + got, length - got);
+		assert_true(rc > 0);
+		got += (size_t)rc;
+	}
+}
+
+/* Length is at 16, big-endian, flags at 24. */
+static void read_frame(int fd)
+{
+	uint32_t length;
+
+	read_all(fd, frame.header, HEADER);
+	memcpy(&length, frame.header + 16, sizeof(length));
+	frame.length = ntohl(length);
+	assert_true(frame.length <= sizeof(frame.payload));
+	read_all(fd, frame.payload, frame.length);
+}
+
+static void read_map(int fd)
+{
+	do
+		read_frame(fd);
+	while (frame.header[24] != FLAG_MAP);
+	assert_int_equal(frame.length, MAP_BYTES);
+}
+
+static void write_frame(int fd, uint32_t seq, uint16_t port, unsigned char flags, const void *payload,
+			uint32_t length)
+{
+	unsigned char header[HEADER] = { 0 };
+	uint32_t be_length = htonl(length), be_seq = htonl(seq);
+	uint16_t be_port = htons(port);
+
+	memcpy(header + 4, &be_seq, 4);
+	memcpy(header + 16, &be_length, 4);
+	header[21] = 9;
+	memcpy(header + 22, &be_port, 2);
+	header[24] = flags;
+	assert_int_equal(write(fd, header, HEADER), HEADER);
+	assert_int_equal(write(fd, payload, length), length);
+}
+
+/* Our first message makes the module connect to the peer that we are; its first frame is a map. */
+static int raw_peer(struct ends *ends, int listener)
+{
+	int fd;
+
+	send_pattern(ends->tx, 10, 1, &ends->far);
+	assert_true(rds_wait(listener, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	fd = accept(listener, NULL, NULL);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void expect_map(int fd, int port)
+{
+	int i, want;
+
+	read_map(fd);
+	for (i = 0; i < MAP_BYTES; i++) {
+		want = i == port >> 3 ? 1 << (port & 7) : 0;
+		assert_int_equal(frame.payload[i], want);
+	}
+}
+
+/* rds-wire.md section 8: port p is bit p & 7 of byte p >> 3; row 15 of its section 16. */
+static void map__bits_that_we_send(void **state)
+{
+	struct ends ends = { .topology = *state };
+	int listener = tcp_listener(ends.topology), fd;
+	static unsigned char piece[16384];
+	uint32_t i;
+
+	ends.near = rds_addr_port(&ends.topology->near[0], 4003);
+	ends.tx = topology_socket(ends.topology, &ends.topology->ns[0], &ends.near);
+	ends.far = rds_addr_port(&ends.topology->far[0], 9);
+	fd = raw_peer(&ends, listener);
+	expect_map(fd, -8);
+	for (i = 1; i <= 7; i++)	/* seven of them are more than the default buffer */
+		write_frame(fd, i, 4003, 0, piece, sizeof(piece));
+	expect_map(fd, 4003);
+	for (i = 1; i <= 7; i++)
+		assert_int_equal(rds_recv(ends.tx, data, sizeof(data), NULL, 0), sizeof(piece));
+	expect_map(fd, -8);
+	close(fd);
+	close(listener);
+}
+
+static bool congested(struct ends *ends, uint16_t port)
+{
+	union rds_addr to = rds_addr_port(&ends->far, port);
+
+	if (!rds_send(ends->tx, NULL, 0, &to, MSG_DONTWAIT))
+		return false;
+	assert_int_equal(errno, ENOBUFS);
+	return true;
+}
+
+static void map__bits_that_we_read(void **state)
+{
+	struct ends ends = { .topology = *state };
+	int listener = tcp_listener(ends.topology), fd;
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	unsigned char map[MAP_BYTES] = { 0 };
+	uint16_t port;
+
+	ends.tx = topology_near(ends.topology, &ends.near);
+	ends.far = rds_addr_port(&ends.topology->far[0], 9);
+	fd = raw_peer(&ends, listener);
+	map[4005 >> 3] = 1 << (4005 & 7);
+	map[8191] = 0x80;
+	write_frame(fd, 0, 0, FLAG_MAP, map, sizeof(map));
+	while (!congested(&ends, 4005)) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+	for (port = 3990; port < 4020; port++)
+		assert_int_equal(congested(&ends, port), port == 4005);
+	assert_true(congested(&ends, 65535));
+	assert_false(congested(&ends, 65534));
+	map[4005 >> 3] = 0;
+	write_frame(fd, 0, 0, FLAG_MAP, map, sizeof(map));
+	while (congested(&ends, 4005)) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+	assert_true(congested(&ends, 65535));
+	close(fd);
+	close(listener);
+}
+
+static const struct variant variants_small[] = {
+	{ "veth v4", WIRE_VETH, 0, 0, 0, 0 },
+	{ "veth v6", WIRE_VETH, 1, 0, 0, 0 },
+	{ 0 }
+};
+
+static const struct variant variants_loop_and_wire[] = {
+	{ "veth v4", WIRE_VETH, 0, 0, 0, 0 },
+	{ "own address", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
+	{ 0 }
+};
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "congestion" };
@@ -315,6 +543,10 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, monitor__without_control_room_it_stays, variants_any_each);
 	SUITE_ADD(&suite, epoll__sender_wakes_in_monitor_mode, variants_any_each);
 	SUITE_ADD(&suite, epoll__sender_wakes_without_monitor_mode, variants_any_each);
+	SUITE_ADD(&suite, monitor__without_control_room_a_reader_sleeps, variants_any_each);
 	SUITE_ADD(&suite, full__empty_messages_count, variants_one);
+	SUITE_ADD(&suite, full__empty_messages_without_end, variants_loop_and_wire);
+	SUITE_ADD(&suite, map__bits_that_we_send, variants_small);
+	SUITE_ADD(&suite, map__bits_that_we_read, variants_small);
 	return suite_run(&suite, argc, argv);
 }

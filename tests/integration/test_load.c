@@ -7,6 +7,8 @@
 
 #include "array.h"
 #include "deadline.h"
+#include <linux/rds_zc.h>
+
 #include "module.h"
 #include "suite.h"
 
@@ -127,6 +129,73 @@ static void load__family_name_files_for_stock_tools(void **state)
 	assert_int_equal(access("/proc/sys/net/rds/pf_rds", R_OK), -1);
 }
 
+static int get_mode(int fd)
+{
+	socklen_t length = sizeof(int);
+	int value = -1;
+
+	assert_int_equal(getsockopt(fd, SOL_RDS, RDSZC_COMPLETION_MODE, &value, &length), 0);
+	return value;
+}
+
+/* AF_RDS programs get the mode they know, by the number or by the parameter. */
+static void load__completion_mode_of_af_rds_programs(void **state)
+{
+	static const struct {
+		const char *parameters;
+		int family, mode;
+	} loads[] = {
+		{ "", 18, RDSZC_COMPLETION_BOTH },
+		{ "family=21", 21, RDSZC_COMPLETION_CMSG },
+		{ "af_rds_compat=1", 18, RDSZC_COMPLETION_CMSG },
+	};
+	size_t i;
+	int fd;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(loads); i++) {
+		assert_loads(loads[i].parameters);
+		fd = try_socket(loads[i].family);
+		assert_true(fd >= 0);
+		assert_int_equal(get_mode(fd), loads[i].mode);
+		close(fd);
+		assert_unloads();
+	}
+}
+
+static long number_in(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	long value = -1;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+/* In every namespace, also in one that is made later. */
+static void load__family_name_files_in_namespaces(void **state)
+{
+	struct netns before, after;
+
+	(void)state;
+	assert_int_equal(netns_create(&before), 0);
+	assert_loads("family=19");
+	assert_int_equal(netns_create(&after), 0);
+	assert_int_equal(number_in("/proc/sys/net/rds/pf_rds"), 19);
+	assert_int_equal(number_in("/proc/sys/net/rds/sol_rds"), 276);
+	assert_int_equal(netns_in(&before, number_in("/proc/sys/net/rds/pf_rds")), 19);
+	assert_int_equal(netns_in(&after, number_in("/proc/sys/net/rds/pf_rds")), 19);
+	assert_int_equal(access("/sys/module/rds_zc/features/errqueue", R_OK), 0);
+	netns_destroy(&before);
+	netns_destroy(&after);
+	assert_unloads();
+	assert_int_equal(number_in("/proc/sys/net/rds/pf_rds"), -1);
+}
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "load" };
@@ -139,5 +208,7 @@ int main(int argc, char **argv)
 	SUITE_ADD_PLAIN(&suite, unload__refused_while_socket_is_open);
 	SUITE_ADD_PLAIN(&suite, load__again_and_again);
 	SUITE_ADD_PLAIN(&suite, load__family_name_files_for_stock_tools);
+	SUITE_ADD_PLAIN(&suite, load__completion_mode_of_af_rds_programs);
+	SUITE_ADD_PLAIN(&suite, load__family_name_files_in_namespaces);
 	return suite_run_unloaded(&suite, argc, argv);
 }

@@ -20,6 +20,7 @@
 /*
  * RDSZC_COMPLETION_MODE - get and set, int, one of the values below, default BOTH. Since 0.1.0.
  * How the cookies of zerocopy sends come back. Setting takes effect for cookies that wait, too.
+ * With family=21 or af_rds_compat=1 the default is AF_RDS.
  * EINVAL: shorter than an int, or no such mode.
  */
 #define RDSZC_COMPLETION_MODE		20480
@@ -30,11 +31,20 @@
 #define RDSZC_COMPLETION_ERRQUEUE	1
 /* RDS_CMSG_ZCOPY_COMPLETION only, cookies raise POLLIN: what the in-tree stack shows. */
 #define RDSZC_COMPLETION_CMSG		2
+/*
+ * The same, and all else as in-tree: a change of congestion raises POLLIN, and cookies alone do not end
+ * a recvmsg that blocks. Reads back as CMSG.
+ */
+#define RDSZC_COMPLETION_AF_RDS		3
 
 /*
- * RDSZC_PEER_ERROR - get and set, int, 0 or 1, default 0. Offered where RDSZC_FEATURE_PEER_ERROR is
- * set. With 1, a peer that cannot be reached is told to the socket as an error.
- * ENOPROTOOPT: the module does not offer it. EINVAL: shorter than an int, or another value.
+ * RDSZC_PEER_ERROR - get and set, int, 0 or 1, default 0. Since 0.1.0.
+ * With 1, each failed attempt to reach a peer is told once about each message that waits for that peer:
+ * POLLERR, an errno from SO_ERROR or from a recvmsg that finds no message, and a record in the error
+ * queue. recvmsg(MSG_ERRQUEUE) returns 0 with the peer in msg_name and a sock_extended_err (SOL_IP,
+ * IP_RECVERR) of origin SO_EE_ORIGIN_LOCAL with that errno. The messages stay queued, and the attempts go
+ * on: RDS_CANCEL_SENT_TO ends it. A process that reaps cookies tells the two apart by ee_origin.
+ * EINVAL: shorter than an int, or another value.
  */
 #define RDSZC_PEER_ERROR		20481
 
@@ -59,11 +69,12 @@
 #define RDSZC_FEATURE_COMPLETION_MODE	0x2ULL
 /* Option RDSZC_ZC_THRESHOLD. Since 0.1.0. */
 #define RDSZC_FEATURE_ZC_THRESHOLD	0x4ULL
-/* Option RDSZC_PEER_ERROR. */
+/* Option RDSZC_PEER_ERROR. Since 0.1.0. */
 #define RDSZC_FEATURE_PEER_ERROR	0x8ULL
 
 /* What release 0.1.0 offers. */
 #define RDSZC_FEATURES_ALL \
-	(RDSZC_FEATURE_ERRQUEUE | RDSZC_FEATURE_COMPLETION_MODE | RDSZC_FEATURE_ZC_THRESHOLD)
+	(RDSZC_FEATURE_ERRQUEUE | RDSZC_FEATURE_COMPLETION_MODE | RDSZC_FEATURE_ZC_THRESHOLD | \
+	 RDSZC_FEATURE_PEER_ERROR)
 
 #endif /* _UAPI_LINUX_RDS_ZC_H */
