@@ -80,7 +80,8 @@ static int rdsz_set_mode(struct rdsz_sock *rs, sockptr_t optval, unsigned int op
 
 	if (err)
 		return err;
-	if (value < RDSZC_COMPLETION_BOTH || value > RDSZC_COMPLETION_AF_RDS)
+	if (value != RDSZC_COMPLETION_AF_RDS &&
+	    (value < RDSZC_COMPLETION_BOTH || value > RDSZC_COMPLETION_CMSG))
 		return -EINVAL;
 	WRITE_ONCE(rs->af_rds, value == RDSZC_COMPLETION_AF_RDS);
 	WRITE_ONCE(rs->completion_mode, min(value, RDSZC_COMPLETION_CMSG));

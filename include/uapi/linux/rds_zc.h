@@ -35,7 +35,7 @@
  * The same, and all else as in-tree: a change of congestion raises POLLIN, and cookies alone do not end
  * a recvmsg that blocks. Reads back as CMSG.
  */
-#define RDSZC_COMPLETION_AF_RDS		3
+#define RDSZC_COMPLETION_AF_RDS		21
 
 /*
  * RDSZC_PEER_ERROR - get and set, int, 0 or 1, default 0. Since 0.1.0.
