@@ -5,6 +5,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 COMPAT_FORCE ?=
 MINUTES ?= 20
 DESTDIR ?=
+libdir ?= /usr/lib/x86_64-linux-gnu
 
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 dkms_dir := $(DESTDIR)/usr/src/rds_zc-$(version)
@@ -17,6 +18,7 @@ checkpatch = $(firstword $(wildcard $(KERNELDIR)/scripts/checkpatch.pl \
 	$(shell command -v checkpatch.pl 2>/dev/null))
 checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/linux/*.h)
 
+.PHONY: preload install-preload
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
 	test test-all test-debug conformance matrix mutants soak demo
 
@@ -35,6 +37,7 @@ clean:
 	rm -rf compat/gen Module.symvers modules.order .tmp_versions .module-common.o .modules.order.cmd
 	rm -f rds_zc.ko rds_zc.mod rds_zc.mod.c rds_zc.mod.o rds_zc.o .rds_zc.*.cmd .Module.symvers.cmd
 	rm -f .module-common.o.cmd .modules.order.cmd
+	rm -f tools/preload/librdszc.so
 	rm -f src/*.o src/.*.o.cmd src/.*.o.d compat/*.o compat/.*.o.cmd compat/.*.o.d
 
 check: sparse style
@@ -49,6 +52,12 @@ style:
 
 install-headers:
 	install -D -m 644 include/uapi/linux/rds_zc.h $(DESTDIR)/usr/include/linux/rds_zc.h
+
+preload:
+	$(MAKE) -C tools/preload
+
+install-preload: preload
+	install -D -m 644 tools/preload/librdszc.so $(DESTDIR)$(libdir)/librdszc.so
 
 # Only what the build needs; then: dkms install rds_zc/$(version)
 dkms-install:
@@ -88,6 +97,8 @@ help:
 	@echo 'make [KERNELDIR=DIR] [CC=GCC] [COMPAT_FORCE=pin_account,tcp_errqueue]   rds_zc.ko'
 	@echo 'make probes            what the kernel offers: compat/gen/config.h, log beside it'
 	@echo 'make check             sparse and checkpatch'
+	@echo 'make preload           tools/preload/librdszc.so: AF_RDS programs run unchanged'
+	@echo 'make install-preload   DESTDIR=, libdir=: puts it into $(libdir)'
 	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc.h'
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'

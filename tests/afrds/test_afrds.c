@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program written for AF_RDS (afrds.c), unchanged, in three ways: the preloaded library,
+ * the two number files in /proc, and family=21. It and the library are part of
+ * this program, and written to files to be executed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "array.h"
+#include "cred.h"
+#include "module.h"
+#include "suite.h"
+
+#define PROGRAM "/tmp/afrds"
+#define LIBRARY "/tmp/librdszc.so"
+
+/* From tests/Makefile: name, path of the file. */
+#define CONTAIN(name, path)					\
+	__asm__(".section .rodata\n"				\
+		".global " #name "_start, " #name "_end\n"	\
+		#name "_start: .incbin \"" path "\"\n"		\
+		#name "_end:\n"					\
+		".previous\n");					\
+	extern const char name##_start[], name##_end[]
+
+CONTAIN(afrds, AFRDS_FILE);
+CONTAIN(library, LIBRARY_FILE);
+
+static const struct variant own[] = {
+	{ "own address", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
+	{ "own address, nobody", WIRE_OWN_ADDRESS, 0, 0, 1, 0 },
+	{ 0 }
+};
+
+static void write_file(const char *path, const char *start, const char *end)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, start, (size_t)(end - start)), end - start);
+	close(fd);
+	chmod(path, 0755);
+}
+
+static void write_files(void)
+{
+	if (access(PROGRAM, X_OK))
+		write_file(PROGRAM, afrds_start, afrds_end);
+	if (access(LIBRARY, R_OK))
+		write_file(LIBRARY, library_start, library_end);
+}
+
+/* Runs it in the first namespace; its exit code. */
+static int run(const struct topology *topology, const char *preload, const char *argument)
+{
+	const char *const argv[] = { PROGRAM, topology->near_text[0], argument, NULL };
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(60);
+		if (preload)
+			setenv("LD_PRELOAD", preload, 1);
+		if (netns_enter(&topology->ns[0]))
+			_exit(99);
+		execv(PROGRAM, (char *const *)argv);
+		_exit(98);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/*
+ * The module is loaded before the topology is there in other programs; here each test wants its own
+ * parameters, so that it is loaded here, and namespaces that exist get their state then.
+ */
+static void load(const char *parameters)
+{
+	bool raised = cred_raise();
+	int rc;
+
+	write_files();
+	rc = module_load(parameters);
+	cred_lower(raised);
+	if (rc)
+		fail_msg("cannot load the module with \"%s\"", parameters);
+}
+
+static void unload(void)
+{
+	bool raised = cred_raise();
+	int rc = module_unload_within(5000);
+
+	cred_lower(raised);
+	assert_int_equal(rc, 0);
+}
+
+/* The program has no socket: the two that work below do so by what they add. */
+static void afrds__with_nothing_has_no_socket(void **state)
+{
+	load("");
+	assert_int_equal(run(*state, NULL, NULL), 2);
+	unload();
+}
+
+static void preload__the_program_runs(void **state)
+{
+	load("");
+	assert_int_equal(run(*state, LIBRARY, NULL), 0);
+	unload();
+}
+
+/* Whatever number the module has. */
+static void preload__another_family(void **state)
+{
+	load("family=27");
+	assert_int_equal(run(*state, LIBRARY, NULL), 0);
+	unload();
+}
+
+/* Where there is no rds_zc, the library changes nothing. */
+static void preload__without_the_module(void **state)
+{
+	write_files();
+	assert_false(module_loaded());
+	assert_int_equal(run(*state, LIBRARY, NULL), 2);
+}
+
+static void lookup__the_program_runs(void **state)
+{
+	load("");
+	assert_int_equal(run(*state, NULL, "lookup"), 0);
+	unload();
+}
+
+static void family21__the_program_runs(void **state)
+{
+	load("family=21");
+	assert_int_equal(run(*state, NULL, NULL), 0);
+	assert_int_equal(run(*state, NULL, "lookup"), 0);
+	unload();
+}
+
+/* The library finds the same number, and has nothing to do. */
+static void family21__with_the_library(void **state)
+{
+	load("family=21");
+	assert_int_equal(run(*state, LIBRARY, NULL), 0);
+	unload();
+}
+
+/* The last lines of the kernel's log say this. */
+static bool log_says(const char *text)
+{
+	static char log[1 << 17];
+	int length = klogctl(3 /* read all */, log, sizeof(log) - 1);
+
+	if (length < 0)
+		return false;
+	log[length] = '\0';
+	return strstr(log, text);
+}
+
+/* In-tree RDS has the number: the module is refused with EEXIST, and the log says what to do. */
+static void family21__taken_by_in_tree(void **state)
+{
+	(void)state;
+	if (system("modprobe rds"))
+		fail_msg("this kernel has no in-tree rds to try it with");
+	assert_int_equal(module_load("family=21"), -1);
+	assert_int_equal(errno, EEXIST);
+	assert_false(module_loaded());
+	assert_true(log_says("cannot use protocol family 21"));
+	assert_true(log_says("the number is taken, choose another with family="));
+	/* Beside it there is room under another number. */
+	assert_int_equal(module_load(""), 0);
+	unload();
+	assert_int_equal(system("rmmod rds"), 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "afrds" };
+
+	SUITE_ADD(&suite, afrds__with_nothing_has_no_socket, own);
+	SUITE_ADD(&suite, preload__the_program_runs, own);
+	SUITE_ADD(&suite, preload__another_family, own);
+	SUITE_ADD(&suite, preload__without_the_module, own);
+	SUITE_ADD(&suite, lookup__the_program_runs, own);
+	SUITE_ADD(&suite, family21__the_program_runs, own);
+	SUITE_ADD(&suite, family21__with_the_library, own);
+	SUITE_ADD_PLAIN(&suite, family21__taken_by_in_tree);
+	return suite_run_unloaded(&suite, argc, argv);
+}
