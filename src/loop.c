@@ -75,6 +75,7 @@ static void rdsz_loop_deliver(struct rdsz_conn *conn, struct rdsz_message *m,
 
 	inc->len = m->len;
 	inc->seq = be64_to_cpu(m->hdr.seq);
+	WRITE_ONCE(m->path->next_rx_seq, inc->seq + 1);	/* both directions are this one */
 	if (m->payload) {
 		inc->payload = rdsz_payload_get(m->payload);
 		inc->mem += m->len;

@@ -4,10 +4,13 @@
  * 96 of rds-api.md section 15; the counters are in test_counters.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -633,6 +636,68 @@ static void namespace__sees_only_itself(void **state)
 	receive_pattern(ends.rx, 1000, 2, &ends.near);
 }
 
+/* ---- everything at once ---- */
+
+static atomic_bool enough;
+
+static void *open_and_close(void *argument)
+{
+	const struct ends *ends = argument;
+	union rds_addr addr;
+	int fd;
+
+	netns_enter(&ends->topology->ns[0]);
+	while (!enough) {
+		fd = rds_socket();
+		addr = rds_addr_port(&ends->near, 0);
+		if (rds_bind(fd, &addr) || rds_connect(fd, &ends->far))
+			abort();
+		rds_send(fd, "x", 1, NULL, MSG_DONTWAIT);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void *kill_connections(void *argument)
+{
+	const struct ends *ends = argument;
+	struct timespec pause = { .tv_nsec = 20000000 };
+
+	while (!enough) {
+		diag_kill(&ends->topology->ns[1], RDS_TCP_PORT);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* Lists are read while sockets, messages and connections come and go; the kernel has to stay calm. */
+static void all__while_everything_changes(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct deadline deadline = deadline_in(3000);
+	int fd = watcher(ends.topology, 0);
+	pthread_t threads[2];
+	uint32_t sent = 0, got = 0;
+	size_t i;
+
+	enough = false;
+	assert_int_equal(pthread_create(&threads[0], NULL, open_and_close, &ends), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, kill_connections, &ends), 0);
+	while (!deadline_over(&deadline)) {
+		sent += rds_send(ends.tx, "hello", 5, &ends.far, MSG_DONTWAIT) == 5;
+		for (i = 0; i < ARRAY_SIZE(kinds); i++)
+			read_info(fd, kinds[i].name);
+		while (rds_recv(ends.rx, info.bytes, 5, NULL, MSG_DONTWAIT) > 0)
+			got++;
+	}
+	enough = true;
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	/* How many arrive is another test's business: connections were killed. */
+	assert_true(sent > 0 && got > 0);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "info" };
@@ -650,5 +715,6 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, messages__unread, variants_basic);
 	SUITE_ADD(&suite, tcp__after_traffic, variants_wire);
 	SUITE_ADD(&suite, namespace__sees_only_itself, variants_basic);
+	SUITE_ADD(&suite, all__while_everything_changes, variants_wire);
 	return suite_run(&suite, argc, argv);
 }

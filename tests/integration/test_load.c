@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading, unloading and parameters of the module. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -196,6 +198,45 @@ static void load__family_name_files_in_namespaces(void **state)
 	assert_int_equal(number_in("/proc/sys/net/rds/pf_rds"), -1);
 }
 
+/* The kernel's log since a moment ago has this. */
+static bool log_says(const char *text)
+{
+	static char log[1 << 20];
+	int length = klogctl(3, log, sizeof(log) - 1);	/* read all */
+
+	if (length < 0)
+		return false;
+	log[length] = 0;
+	return strstr(log, text);
+}
+
+/* Beside in-tree RDS: 21 is refused with a reason, and the folder of its sysctls is left alone. */
+static void load__beside_in_tree(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(system("modprobe rds"), 0);
+	fd = try_socket(21);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(module_load("family=21"), -1);
+	assert_int_equal(errno, EEXIST);
+	assert_true(log_says("cannot use protocol family 21 (error -17): the number is taken"));
+	assert_loads("");
+	fd = try_socket(18);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(access("/proc/sys/net/rds/ping_enable", R_OK) &&
+			 access("/proc/sys/net/rds/reconnect_min_delay_ms", R_OK), 0);
+	assert_int_equal(number_in("/proc/sys/net/rds/pf_rds"), -1);
+	assert_unloads();
+	assert_int_equal(system("rmmod rds"), 0);
+	assert_loads("family=21");
+	assert_int_equal(number_in("/proc/sys/net/rds/pf_rds"), 21);
+	assert_unloads();
+}
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "load" };
@@ -210,5 +251,6 @@ int main(int argc, char **argv)
 	SUITE_ADD_PLAIN(&suite, load__family_name_files_for_stock_tools);
 	SUITE_ADD_PLAIN(&suite, load__completion_mode_of_af_rds_programs);
 	SUITE_ADD_PLAIN(&suite, load__family_name_files_in_namespaces);
+	SUITE_ADD_PLAIN(&suite, load__beside_in_tree);
 	return suite_run_unloaded(&suite, argc, argv);
 }

@@ -322,6 +322,18 @@ static void rdsz_addr_is_loopback__both_families(void **state)
 	}
 }
 
+static void rdsz_addr_scope__only_link_local_has_one(void **state)
+{
+	struct in6_addr local = ip_of("febf::1"), global = ip_of("fd77::1");
+	struct in6_addr v4 = ip_of("::ffff:169.254.1.1");
+
+	(void)state;
+	assert_int_equal(rdsz_addr_scope(&local, 7), 7);
+	assert_int_equal(rdsz_addr_scope(&local, 0), 0);
+	assert_int_equal(rdsz_addr_scope(&global, 7), 0);
+	assert_int_equal(rdsz_addr_scope(&v4, 7), 0);
+}
+
 static void rdsz_addr_is_link_local__ten_bits(void **state)
 {
 	static const char *const yes[] = { "fe80::", "fe80::1", "fe90::1", "febf:ffff::1" };
@@ -385,6 +397,7 @@ int main(void)
 		cmocka_unit_test(rdsz_addr_is_v4__only_mapped),
 		cmocka_unit_test(rdsz_addr_is_loopback__both_families),
 		cmocka_unit_test(rdsz_addr_is_link_local__ten_bits),
+		cmocka_unit_test(rdsz_addr_scope__only_link_local_has_one),
 		cmocka_unit_test(rdsz_addr_cmp__is_numeric),
 	};
 
