@@ -18,6 +18,7 @@
 
 #include "rdsz.h"
 #include "socket.h"
+#include "trace.h"
 
 static bool unprivileged = true;
 module_param(unprivileged, bool, 0644);
@@ -49,7 +50,7 @@ void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events)
  * @rn: namespace
  * @prev: socket returned before, its reference is dropped; NULL to start
  *
- * Sockets that are closed during the walk may end it early.
+ * The list is in the order of the numbers, so a walk goes on where it was even if @prev is closed.
  *
  * Return: the next socket, with a reference, or NULL.
  */
@@ -59,10 +60,15 @@ struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev)
 	struct rdsz_sock *rs = NULL;
 
 	spin_lock_bh(&rn->sock_lock);
-	pos = prev ? prev->net_node.next : rn->socks.next;
-	if (pos != &rn->socks && !(prev && prev->dead)) {
+	/* A socket is marked dead before it leaves the list, which takes sock_lock. */
+	pos = prev && !READ_ONCE(prev->dead) ? prev->net_node.next : rn->socks.next;
+	for (; pos != &rn->socks; pos = pos->next) {
 		rs = list_entry(pos, struct rdsz_sock, net_node);
-		sock_hold(&rs->sk);
+		if (!prev || rs->id > prev->id) {
+			sock_hold(&rs->sk);
+			break;
+		}
+		rs = NULL;
 	}
 	spin_unlock_bh(&rn->sock_lock);
 	if (prev)
@@ -106,6 +112,23 @@ struct rdsz_sock **rdsz_socks_snapshot(struct rdsz_net *rn, u32 *nr)
 	}
 }
 
+/* The socket that comes after a number, with a reference, or NULL; 0 for the first. */
+struct rdsz_sock *rdsz_sock_after(struct rdsz_net *rn, u64 id)
+{
+	struct rdsz_sock *rs, *found = NULL;
+
+	spin_lock_bh(&rn->sock_lock);
+	list_for_each_entry(rs, &rn->socks, net_node) {
+		if (rs->id <= id)
+			continue;
+		sock_hold(&rs->sk);
+		found = rs;
+		break;
+	}
+	spin_unlock_bh(&rn->sock_lock);
+	return found;
+}
+
 /*
  * Nothing can find the socket any more, and syscalls on it are over. Messages that TCP still carries
  * lose their sender here; their payload waits for TCP on its own.
@@ -126,7 +149,9 @@ static int rdsz_release(struct socket *sock)
 	rdsz_recv_purge(rs);
 	spin_lock_bh(&rs->rn->sock_lock);
 	list_del(&rs->net_node);
+	rs->rn->sock_gen++;
 	spin_unlock_bh(&rs->rn->sock_lock);
+	trace_rds_zc_socket(rs, RDSZ_TRACE_CLOSE);
 	rdsz_messages_withdraw(rs, NULL);
 	rdsz_cq_close(rs->cq);
 	sock_orphan(sk);
@@ -352,8 +377,11 @@ static void rdsz_sock_init(struct rdsz_sock *rs, struct rdsz_net *rn, struct rds
 	}
 	rs->cong_seen = atomic_read(&rn->cong_gen);
 	spin_lock_bh(&rn->sock_lock);
+	rs->id = ++rn->sock_ids;
+	rn->sock_gen++;
 	list_add_tail(&rs->net_node, &rn->socks);
 	spin_unlock_bh(&rn->sock_lock);
+	trace_rds_zc_socket(rs, RDSZ_TRACE_CREATE);
 }
 
 static int rdsz_create(struct net *net, struct socket *sock, int protocol, int kern)
@@ -406,6 +434,12 @@ bool rdsz_af_rds_taken(void)
 		return true;
 	sock_unregister(PF_RDS);
 	return false;
+}
+
+/* The number that socket() takes. */
+int rdsz_af_family(void)
+{
+	return rdsz_family.family;
 }
 
 /**

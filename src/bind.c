@@ -14,6 +14,7 @@
 #include <net/route.h>
 
 #include "rdsz.h"
+#include "trace.h"
 
 static const struct rhashtable_params rdsz_bind_params = {
 	.head_offset		= offsetof(struct rdsz_sock, bind_node),
@@ -156,6 +157,7 @@ static int rdsz_bind_locked(struct rdsz_sock *rs, const struct rdsz_endpoint *wa
 	rs->transport = transport;
 	/* Pairs with the acquire in rdsz_send_check_destination(): @local is complete. */
 	smp_store_release(&rs->bound, true);
+	trace_rds_zc_socket(rs, RDSZ_TRACE_BIND);
 	return 0;
 
 err_map:

@@ -18,6 +18,7 @@
 
 #include "errqueue.h"
 #include "rdsz.h"
+#include "trace.h"
 
 struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk)
 {
@@ -119,6 +120,7 @@ struct rdsz_completion *rdsz_completion_reserve(struct rdsz_cq *cq, u32 cookie, 
 	refcount_inc(&cq->refs);
 	c->cq = cq;
 	c->cookie = cookie;
+	c->stamp = rdsz_hist_stamp(cq->rn);
 	return c;
 }
 
@@ -156,6 +158,9 @@ void rdsz_completion_done(struct rdsz_completion *c, bool copied)
 	rdsz_stat_inc(cq->rn, zc_completed);
 	if (copied)
 		rdsz_stat_inc(cq->rn, zc_completed_copied);
+	trace_rds_zc_completion(cq->rn, c->cookie, copied);
+	rdsz_hist_add(cq->rn, RDSZ_HIST_send_to_reusable, c->stamp);
+	c->stamp = rdsz_hist_stamp(cq->rn);
 	spin_lock_bh(&cq->lock);
 	cq->nr_pending--;
 	sk = cq->sk;
@@ -270,6 +275,10 @@ static void rdsz_cq_source_untake(void *priv, struct list_head *records,
 /* They were read: there is room for new ones. */
 static void rdsz_cq_source_done(void *priv, struct list_head *records)
 {
+	struct rdsz_completion *c;
+
+	list_for_each_entry(c, records, node)
+		rdsz_hist_add(c->cq->rn, RDSZ_HIST_reusable_to_read, c->stamp);
 	rdsz_completions_free(records);
 	rdsz_sock_wake(priv, EPOLLOUT | EPOLLWRNORM);
 }

@@ -15,6 +15,10 @@
 
 #include "payload.h"
 #include "rdsz.h"
+#include "trace.h"
+
+/* Changed ports of one update that are told one by one; the event says how many are set in all. */
+#define RDSZ_TELL_PORTS	64
 
 static struct rdsz_map *rdsz_map_find(struct rdsz_net *rn, const struct in6_addr *ip,
 				      struct rb_node **parent, struct rb_node ***link)
@@ -169,9 +173,40 @@ void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested)
 		set_bit_le(port, map->bits);
 	else
 		clear_bit_le(port, map->bits);
+	trace_rds_zc_congestion(map, false, port, congested);
+	rdsz_nl_congestion_event(map, false, port, congested);
 	rdsz_map_send(map);
 	if (!congested)
 		rdsz_map_changed(map);
+}
+
+/* The map as it is, if somebody wants to hear what an update changes. */
+static unsigned long *rdsz_map_remember(const struct rdsz_map *map)
+{
+	if (likely(!trace_rds_zc_congestion_enabled() && !rdsz_nl_congestion_heard(map->rn)))
+		return NULL;
+	return kmemdup(map->bits, RDSZ_MAP_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+static void rdsz_map_tell_changes(const struct rdsz_map *map, unsigned long *old)
+{
+	u32 port, told = 0;
+
+	for (port = 0; old && port < 8 * RDSZ_MAP_BYTES && told < RDSZ_TELL_PORTS; port++) {
+		bool is = test_bit_le(port, map->bits);
+
+		if (!(port % BITS_PER_LONG) && old[port / BITS_PER_LONG] ==
+					       map->bits[port / BITS_PER_LONG]) {
+			port += BITS_PER_LONG - 1;
+			continue;
+		}
+		if (is == !!test_bit_le(port, old))
+			continue;
+		trace_rds_zc_congestion(map, true, port, is);
+		rdsz_nl_congestion_event(map, true, port, is);
+		told++;
+	}
+	kfree(old);
 }
 
 /**
@@ -181,7 +216,10 @@ void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested)
  */
 void rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc)
 {
+	unsigned long *old = rdsz_map_remember(conn->peer_map);
+
 	rdsz_incoming_read(inc, (u8 *)conn->peer_map->bits, RDSZ_MAP_BYTES);
+	rdsz_map_tell_changes(conn->peer_map, old);
 	rdsz_incoming_put(inc);
 	rdsz_stat_inc(conn->rn, cong_update_received);
 	rdsz_map_changed(conn->peer_map);

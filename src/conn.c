@@ -108,6 +108,23 @@ static void rdsz_conn_discard(struct rdsz_conn *conn)
 	rdsz_conn_put(conn);
 }
 
+static void rdsz_conn_list(struct rdsz_net *rn, struct rdsz_conn *conn)
+	__must_hold(&rn->conn_lock)
+{
+	lockdep_assert_held(&rn->conn_lock);
+	conn->id = ++rn->conn_ids;
+	rn->conn_gen++;
+	list_add_tail(&conn->list, &rn->conn_list);
+}
+
+static void rdsz_conn_unlist(struct rdsz_net *rn, struct rdsz_conn *conn)
+	__must_hold(&rn->conn_lock)
+{
+	lockdep_assert_held(&rn->conn_lock);
+	rn->conn_gen++;
+	list_del_init(&conn->list);
+}
+
 static struct rdsz_conn *rdsz_conn_create(struct rdsz_net *rn, const struct rdsz_conn_key *key)
 {
 	struct rdsz_conn *conn = rdsz_conn_alloc(rn, key);
@@ -120,7 +137,7 @@ static struct rdsz_conn *rdsz_conn_create(struct rdsz_net *rn, const struct rdsz
 	rcu_read_lock();
 	other = rhashtable_lookup_get_insert_fast(&rn->conns, &conn->node, rdsz_conn_params);
 	if (!other)
-		list_add_tail(&conn->list, &rn->conn_list);
+		rdsz_conn_list(rn, conn);
 	else if (!IS_ERR(other) && !refcount_inc_not_zero(&other->refs))
 		other = ERR_PTR(-ENETDOWN);
 	rcu_read_unlock();
@@ -201,6 +218,30 @@ struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, int i)
 	return i ? NULL : &conn->path;
 }
 
+/**
+ * rdsz_conn_after() - the conn that comes after a number
+ * @rn: namespace
+ * @id: number of a conn seen before, which may be gone; 0 for the first
+ *
+ * Context: any up to softirq.
+ * Return: the conn, with a reference, or NULL.
+ */
+struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id)
+{
+	struct rdsz_conn *conn, *found = NULL;
+
+	spin_lock_bh(&rn->conn_lock);
+	list_for_each_entry(conn, &rn->conn_list, list) {
+		if (conn->id <= id)
+			continue;
+		rdsz_conn_hold(conn);
+		found = conn;
+		break;
+	}
+	spin_unlock_bh(&rn->conn_lock);
+	return found;
+}
+
 static struct rdsz_conn *rdsz_conn_pop(struct rdsz_net *rn)
 {
 	struct rdsz_conn *conn;
@@ -208,7 +249,7 @@ static struct rdsz_conn *rdsz_conn_pop(struct rdsz_net *rn)
 	spin_lock_bh(&rn->conn_lock);
 	conn = list_first_entry_or_null(&rn->conn_list, struct rdsz_conn, list);
 	if (conn) {
-		list_del_init(&conn->list);
+		rdsz_conn_unlist(rn, conn);
 		rhashtable_remove_fast(&rn->conns, &conn->node, rdsz_conn_params);
 	}
 	spin_unlock_bh(&rn->conn_lock);

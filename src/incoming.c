@@ -13,6 +13,7 @@
 #include "payload.h"
 #include "rdsz.h"
 #include "socket.h"
+#include "trace.h"
 
 /* Pieces under this are copied; so are those whose buffer is over RDSZ_FILL times their size. */
 #define RDSZ_CLONE_MIN	2048
@@ -183,6 +184,7 @@ static void rdsz_recv_charge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 {
 	rs->rcv_bytes += inc->len;
 	rs->rcv_mem += inc->mem;
+	rs->rcv_msgs++;
 	atomic_long_add(inc->mem, &rs->rn->rcv_mem);
 	rdsz_stat_add(rs->rn, recv_bytes_added_to_sock, inc->len);
 	rdsz_recv_check_congestion(rs);
@@ -244,6 +246,7 @@ void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 	spin_lock_bh(&rs->queue_lock);
 	rs->rcv_bytes -= inc->len;
 	rs->rcv_mem -= inc->mem;
+	rs->rcv_msgs--;
 	rdsz_recv_check_congestion(rs);
 	spin_unlock_bh(&rs->queue_lock);
 	atomic_long_sub(inc->mem, &rs->rn->rcv_mem);
@@ -300,19 +303,20 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 	struct rdsz_sock *rs = rdsz_find_bound(rn, to);
 
 	if (!rs) {
-		rdsz_stat_inc(rn, recv_drop_no_sock);
+		rdsz_drop(rn, recv_drop_no_sock, from, to, inc->len);
 		rdsz_incoming_put(inc);
 		return;
 	}
 	inc->from = *from;
 	if (sock_flag(&rs->sk, SOCK_RCVTSTAMP))
 		inc->tstamp = ktime_get_real();
-	inc->stages[RDSZ_RX_QUEUED] = rdsz_rx_stamp(rn);
+	inc->stages[RDSZ_RX_QUEUED] = rdsz_rx_stamp(rn) ?: rdsz_hist_stamp(rn);
+	trace_rds_zc_message(rn, RDSZ_TRACE_DELIVER, from, to, 0, inc->len);
 	if (rdsz_enqueue(rs, inc)) {
 		rdsz_stat_inc(rn, recv_queued);
 		rdsz_sock_wake(rs, EPOLLIN | EPOLLRDNORM);
 	} else {
-		rdsz_stat_inc(rn, recv_drop_dead_sock);
+		rdsz_drop(rn, recv_drop_dead_sock, from, to, inc->len);
 		rdsz_incoming_put(inc);
 	}
 	sock_put(&rs->sk);
@@ -342,7 +346,7 @@ void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rds
 	u64 seq = be64_to_cpu(hdr->seq);
 
 	if (rdsz_seq_is_duplicate(seq, path->next_rx_seq, hdr->flags)) {
-		rdsz_stat_inc(conn->rn, recv_drop_old_seq);
+		rdsz_drop(conn->rn, recv_drop_old_seq, &from, &to, inc->len);
 		rdsz_incoming_put(inc);
 		return;
 	}

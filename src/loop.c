@@ -53,6 +53,7 @@ static struct rdsz_message *rdsz_loop_pop(struct rdsz_path *path)
 	m = list_first_entry_or_null(&path->send_queue, struct rdsz_message, path_node);
 	if (m) {
 		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		rdsz_path_load_left(path, m);
 		list_del_init(&m->path_node);
 	}
 	spin_unlock_bh(&path->lock);

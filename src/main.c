@@ -34,9 +34,12 @@ static int __init rdsz_init(void)
 	err = rdsz_netns_init();
 	if (err)
 		goto err_wq;
-	err = rdsz_af_init(family, af_rds_compat || family == PF_RDS);
+	err = rdsz_nl_init();
 	if (err)
 		goto err_netns;
+	err = rdsz_af_init(family, af_rds_compat || family == PF_RDS);
+	if (err)
+		goto err_nl;
 	err = rdsz_address_init();
 	if (err)
 		goto err_af;
@@ -49,6 +52,8 @@ err_address:
 	rdsz_address_exit();
 err_af:
 	rdsz_af_exit();
+err_nl:
+	rdsz_nl_exit();
 err_netns:
 	rdsz_netns_exit();
 err_wq:
@@ -65,6 +70,7 @@ static void __exit rdsz_exit(void)
 	rdsz_features_exit();
 	rdsz_address_exit();
 	rdsz_af_exit();
+	rdsz_nl_exit();
 	rdsz_netns_exit();
 	rdsz_zc_wait_idle();
 	destroy_workqueue(rdsz_wq);

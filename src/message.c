@@ -12,6 +12,7 @@
 
 #include "payload.h"
 #include "rdsz.h"
+#include "trace.h"
 
 /**
  * rdsz_message_alloc() - a message with one reference, not queued
@@ -37,6 +38,7 @@ struct rdsz_message *rdsz_message_alloc(struct rdsz_path *path, struct rdsz_payl
 	m->payload = payload;
 	m->len = len;
 	m->dport = dport;
+	m->stamp = rdsz_hist_stamp(path->conn->rn);
 	rdsz_hdr_init(&m->hdr, 0, len, sport, dport);
 	return m;
 }
@@ -77,6 +79,8 @@ void rdsz_message_release_space(struct rdsz_message *m)
 	spin_lock_bh(&rs->queue_lock);
 	rdsz_message_unlink(rs, m);
 	spin_unlock_bh(&rs->queue_lock);
+	rdsz_hist_add(rs->rn, RDSZ_HIST_send_to_ack, m->stamp);
+	rdsz_trace_message(m, RDSZ_TRACE_ACK);
 	rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
 	sock_put(&rs->sk);
 	rdsz_message_put(m);
@@ -97,8 +101,10 @@ bool rdsz_message_dequeue(struct rdsz_message *m)
 
 	spin_lock_bh(&path->lock);
 	queued = test_and_clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
-	if (queued)
+	if (queued) {
+		rdsz_path_load_left(path, m);
 		list_del_init(&m->path_node);
+	}
 	spin_unlock_bh(&path->lock);
 	if (queued)
 		rdsz_message_put(m);
@@ -137,6 +143,7 @@ u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to)
 
 	list_for_each_entry_safe(m, next, &withdrawn, sock_node) {
 		list_del_init(&m->sock_node);
+		rdsz_trace_message(m, RDSZ_TRACE_WITHDRAW);
 		rdsz_message_dequeue(m);
 		rdsz_message_put(m);
 		sock_put(&rs->sk);

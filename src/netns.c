@@ -26,6 +26,7 @@ void rdsz_net_put(struct rdsz_net *rn)
 	if (!refcount_dec_and_test(&rn->refs))
 		return;
 	free_percpu(rn->stats);
+	free_percpu(rn->hists);
 	kfree(rn);
 }
 
@@ -88,6 +89,7 @@ static struct rdsz_net *rdsz_net_alloc(struct net *net)
 	}
 	refcount_set(&rn->refs, 1);
 	rn->net = net;
+	rn->inum = net->ns.inum;
 	spin_lock_init(&rn->sock_lock);
 	INIT_LIST_HEAD(&rn->socks);
 	spin_lock_init(&rn->conn_lock);

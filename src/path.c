@@ -21,7 +21,9 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
+#include "payload.h"
 #include "rdsz.h"
+#include "trace.h"
 
 #define RDSZ_CLOSE_MS		5000	/* longest orderly shutdown */
 #define RDSZ_DRAIN_POLL_MS	20
@@ -185,7 +187,58 @@ void rdsz_path_start_watch(struct rdsz_path *path)
 	rdsz_path_poke(path, READ_ONCE(path->conn->rn->sysctl.stall_ms) / 4 + 1);
 }
 
-/* ---- queues ---- */
+/* ---- queues, and what they hold ---- */
+
+static void rdsz_load_add(struct rdsz_load *load, u32 len)
+{
+	load->msgs++;
+	load->bytes += len;
+}
+
+static void rdsz_load_sub(struct rdsz_load *load, u32 len)
+{
+	load->msgs--;
+	load->bytes -= len;
+}
+
+static void rdsz_path_load_queued(struct rdsz_path *path, struct rdsz_message *m)
+	__must_hold(&path->lock)
+{
+	lockdep_assert_held(&path->lock);
+	rdsz_load_add(&path->queued, m->len);
+	if (m->payload && rdsz_payload_is_user(m->payload)) {
+		set_bit(RDSZ_MSG_PINNED, &m->flags);
+		path->pinned += m->len;
+	}
+}
+
+/* The message went from the send queue to the unacknowledged ones. */
+void rdsz_path_load_sent(struct rdsz_path *path, struct rdsz_message *m)
+	__must_hold(&path->lock)
+{
+	lockdep_assert_held(&path->lock);
+	set_bit(RDSZ_MSG_SENT, &m->flags);
+	rdsz_load_sub(&path->queued, m->len);
+	rdsz_load_add(&path->unacked, m->len);
+}
+
+/* The message's payload is not in user pages any more, or does not count here any more. */
+void rdsz_path_load_unpinned(struct rdsz_path *path, struct rdsz_message *m)
+	__must_hold(&path->lock)
+{
+	lockdep_assert_held(&path->lock);
+	if (test_and_clear_bit(RDSZ_MSG_PINNED, &m->flags))
+		path->pinned -= m->len;
+}
+
+/* The message has left the queues of the path. */
+void rdsz_path_load_left(struct rdsz_path *path, struct rdsz_message *m)
+	__must_hold(&path->lock)
+{
+	rdsz_load_sub(test_and_clear_bit(RDSZ_MSG_SENT, &m->flags) ? &path->unacked : &path->queued,
+		      m->len);
+	rdsz_path_load_unpinned(path, m);
+}
 
 /**
  * rdsz_path_enqueue() - put a message into the send queue, and into its sender's list
@@ -203,6 +256,7 @@ void rdsz_path_enqueue(struct rdsz_message *m)
 	set_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	refcount_inc(&m->refs);
 	list_add_tail(&m->path_node, &path->send_queue);
+	rdsz_path_load_queued(path, m);
 	if (rs) {
 		spin_lock(&rs->queue_lock);
 		set_bit(RDSZ_MSG_ON_SOCK, &m->flags);
@@ -238,6 +292,7 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 		if (!rdsz_tcp_seq_acked(m->tcp_end, snd_una))
 			break;
 		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		rdsz_path_load_left(path, m);
 		list_move_tail(&m->path_node, &done);
 	}
 	spin_unlock_bh(&path->lock);
@@ -259,13 +314,19 @@ static void rdsz_path_requeue(struct rdsz_path *path)
 	LIST_HEAD(stale);
 
 	spin_lock_bh(&path->lock);
-	list_for_each_entry(m, &path->retrans, path_node)
+	list_for_each_entry(m, &path->retrans, path_node) {
 		m->hdr.flags |= RDSZ_FLAG_RETRANSMITTED;
+		clear_bit(RDSZ_MSG_SENT, &m->flags);
+	}
 	list_splice_init(&path->retrans, &path->send_queue);
+	path->queued.msgs += path->unacked.msgs;
+	path->queued.bytes += path->unacked.bytes;
+	path->unacked = (struct rdsz_load){};
 	list_for_each_entry_safe(m, next, &path->send_queue, path_node) {
 		if (!test_bit(RDSZ_MSG_HANDSHAKE, &m->flags))
 			continue;
 		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		rdsz_path_load_left(path, m);
 		list_move_tail(&m->path_node, &stale);
 	}
 	spin_unlock_bh(&path->lock);
@@ -281,6 +342,56 @@ static bool rdsz_path_has_work(struct rdsz_path *path)
 }
 
 /* ---- state machine ---- */
+
+/* What the manual and netlink call a reason. */
+static const struct {
+	int		reason;
+	const char	*name;
+} rdsz_path_reasons[] = {
+	[RDSZ_DROP_NONE]	= { RDSZC_REASON_NONE,		"none" },
+	[RDSZ_DROP_PEER]	= { RDSZC_REASON_PEER,		"peer" },
+	[RDSZ_DROP_SEND]	= { RDSZC_REASON_SEND,		"send" },
+	[RDSZ_DROP_PROTOCOL]	= { RDSZC_REASON_PROTOCOL,	"protocol" },
+	[RDSZ_DROP_STALLED]	= { RDSZC_REASON_STALLED,	"stalled" },
+	[RDSZ_DROP_REPLACED]	= { RDSZC_REASON_REPLACED,	"replaced" },
+	[RDSZ_DROP_WAKEUP]	= { RDSZC_REASON_WAKEUP,	"wakeup" },
+	[RDSZ_DROP_SYSCTL]	= { RDSZC_REASON_SYSCTL,	"sysctl" },
+	[RDSZ_DROP_ADDRESS]	= { RDSZC_REASON_ADDRESS,	"address" },
+};
+
+const char *rdsz_path_reason_name(const struct rdsz_path *path)
+{
+	int reason = READ_ONCE(path->log.reason);
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rdsz_path_reasons); i++)
+		if (rdsz_path_reasons[i].name && rdsz_path_reasons[i].reason == reason)
+			return rdsz_path_reasons[i].name;
+	return reason == RDSZC_REASON_CONNECT ? "connect" : "other";
+}
+
+/* Why the path was lost. Made to be lost is the wake-up connection: no news. */
+static void rdsz_path_log_loss(struct rdsz_path *path, enum rdsz_drop_reason reason)
+{
+	int error = xchg(&path->log.tcp_error, 0);
+
+	if (reason == RDSZ_DROP_WAKEUP)
+		return;
+	if (reason == RDSZ_DROP_STALLED)
+		error = ETIMEDOUT;
+	else if (reason == RDSZ_DROP_PROTOCOL)
+		error = EPROTO;
+	WRITE_ONCE(path->log.error, error);
+	WRITE_ONCE(path->log.reason,
+		   reason < ARRAY_SIZE(rdsz_path_reasons) && rdsz_path_reasons[reason].name ?
+		   rdsz_path_reasons[reason].reason : RDSZC_REASON_OTHER);
+}
+
+static void rdsz_path_log_no_connection(struct rdsz_path *path, int error)
+{
+	WRITE_ONCE(path->log.error, xchg(&path->log.tcp_error, 0) ?: error);
+	WRITE_ONCE(path->log.reason, RDSZC_REASON_CONNECT);
+}
 
 static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason reason)
 {
@@ -317,11 +428,18 @@ static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason r
 /* The only place that changes the state. */
 static void rdsz_path_set_state(struct rdsz_path *path, enum rdsz_path_state state)
 {
-	if (path->state == RDSZ_PATH_UP)
+	enum rdsz_path_state old = path->state;
+
+	if (old == RDSZ_PATH_UP)
 		rdsz_stat_inc(path->conn->rn, conn_reset);
-	if (state == RDSZ_PATH_UP)
+	if (state == RDSZ_PATH_UP) {
 		rdsz_stat_inc(path->conn->rn, conn_up);
+		WRITE_ONCE(path->log.ups, path->log.ups + 1);
+	}
+	WRITE_ONCE(path->log.changed, get_jiffies_64());
 	smp_store_release(&path->state, state);	/* who sees UP sees the connection */
+	trace_rds_zc_path(path, old, state);
+	rdsz_nl_path_event(path, old, state);
 }
 
 /* Random in 0..backoff, which then doubles; the first try after an outage is immediate. */
@@ -402,6 +520,7 @@ static bool rdsz_path_dial(struct rdsz_path *path)
 	rdsz_path_release(&path->wakeup);
 	if (err) {
 		rdsz_peer_unreachable(path, -err);
+		rdsz_path_log_no_connection(path, -err);
 		rdsz_path_go_down(path);
 		return true;
 	}
@@ -439,6 +558,7 @@ static void rdsz_path_start_closing(struct rdsz_path *path, enum rdsz_drop_reaso
 	rdsz_path_count_drop(path, reason);
 	if (path->state == RDSZ_PATH_UP)
 		rdsz_log_down(path, reason);
+	rdsz_path_log_loss(path, reason);
 	rdsz_path_set_state(path, RDSZ_PATH_DISCONNECTING);
 	if (reason == RDSZ_DROP_PROTOCOL)
 		WRITE_ONCE(path->conn->refuse_until, jiffies + msecs_to_jiffies(
@@ -463,6 +583,7 @@ static bool rdsz_path_when_connecting(struct rdsz_path *path)
 	rdsz_path_release(&path->wakeup);
 	if (test_bit(RDSZ_PATH_DROP, &path->flags) || time_after_eq(jiffies, path->deadline)) {
 		rdsz_peer_unreachable(path, READ_ONCE(path->connect_error) ?: ETIMEDOUT);
+		rdsz_path_log_no_connection(path, ETIMEDOUT);
 		rdsz_path_go_down(path);
 		return true;
 	}
@@ -572,6 +693,7 @@ void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path)
 	INIT_LIST_HEAD(&path->retrans);
 	path->next_tx_seq = rdsz_net_next_seq(conn->rn);
 	path->next_try = jiffies;
+	path->log.changed = get_jiffies_64();
 	INIT_DELAYED_WORK(&path->state_work, rdsz_path_state_work);
 	INIT_DELAYED_WORK(&path->send_work, rdsz_path_send_work);
 	INIT_DELAYED_WORK(&path->recv_work, rdsz_path_recv_work);

@@ -13,6 +13,7 @@
 
 #include "iter.h"
 #include "payload.h"
+#include "trace.h"
 
 #define RDSZ_PIN_BATCH	32
 
@@ -108,6 +109,7 @@ struct rdsz_payload *rdsz_payload_pin(struct rdsz_net *rn, struct iov_iter *from
 	}
 	rdsz_count_pin(p, rn);
 	err = rdsz_pin_all(p, from, len);
+	trace_rds_zc_pin(rn, RDSZ_TRACE_PIN, len, p->nr_bvec, err);
 	if (err) {
 		rdsz_payload_put(p);
 		return ERR_PTR(err);
@@ -120,6 +122,7 @@ void rdsz_payload_unpin(struct rdsz_payload *p)
 {
 	u32 i;
 
+	trace_rds_zc_pin(p->rn, RDSZ_TRACE_UNPIN, p->len, p->nr_bvec, 0);
 	for (i = 0; p->kind == RDSZ_PAYLOAD_PINNED && i < p->nr_bvec; i++) {
 		const struct bio_vec *bv = &p->bvec[i];
 		u32 n = DIV_ROUND_UP(bv->bv_offset + bv->bv_len, PAGE_SIZE);
@@ -163,6 +166,7 @@ struct rdsz_payload *rdsz_payload_borrow(struct rdsz_net *rn, struct iov_iter *f
 		err = rdsz_pin_all(p, from, len);
 	else
 		p->nr_bvec = rdsz_iter_bvecs(from, p->bvec, len, &p->len);
+	trace_rds_zc_pin(rn, RDSZ_TRACE_PIN, len, p->nr_bvec, err);
 	if (err) {
 		rdsz_payload_put(p);
 		return ERR_PTR(err);
@@ -215,9 +219,19 @@ static void rdsz_swap_payload(struct rdsz_payload **slot, spinlock_t *lock,
 		swapped = true;
 	}
 	spin_unlock_bh(lock);
+	trace_rds_zc_pin(old->rn, RDSZ_TRACE_CONVERT, old->len, old->nr_bvec, swapped ? 0 : -EALREADY);
 	rdsz_payload_put(swapped ? old : copy);
 	if (swapped)
 		rdsz_stat_inc(old->rn, zc_copied_converted);
+}
+
+/* The path counts the bytes of its queues that lie in user pages. */
+static void rdsz_count_converted(struct rdsz_path *path, struct rdsz_message *m)
+{
+	spin_lock_bh(&path->lock);
+	if (m->payload && !rdsz_payload_is_user(m->payload))
+		rdsz_path_load_unpinned(path, m);
+	spin_unlock_bh(&path->lock);
 }
 
 /* Returns false when memory is short: try again later. */
@@ -230,6 +244,7 @@ static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 		copy = rdsz_payload_duplicate(old, GFP_KERNEL | __GFP_NOWARN);
 		if (copy)
 			rdsz_swap_payload(&m->payload, &path->lock, old, copy);
+		rdsz_count_converted(path, m);
 		rdsz_payload_put(old);
 		rdsz_message_put(m);
 		if (!copy)

@@ -44,6 +44,7 @@
 
 #include "addr.h"
 #include "bucket.h"
+#include "hist.h"
 #include "stats.h"
 #include "wire.h"
 
@@ -77,6 +78,7 @@ struct rdsz_sysctl {
 	int	reconnect_max_delay_ms;
 	int	max_unacked_packets;	/* kept for those who set it, without effect */
 	int	max_unacked_bytes;	/* the same */
+	int	histograms;		/* measure how long things take, see hist.h */
 	unsigned long rcv_mem_max;	/* bytes of unread messages of the whole namespace */
 };
 
@@ -92,7 +94,12 @@ struct rdsz_sysctl {
  * @maps: congestion maps by address, under @cong_lock (softirq)
  * @cong_gen: counts received and local map changes
  * @seq_base: start of sequence numbers for the next path, see rdsz_net_next_seq()
+ * @sock_ids: number of the newest socket, under @sock_lock; @sock_gen: counts changes of @socks
+ * @conn_ids: the same for @conn_list, under @conn_lock; @conn_gen
  * @gen_num: incarnation of this namespace, never 0
+ * @inum: inode number of the namespace, for trace events of late completions too
+ * @hists: histograms; NULL until they are first switched on, then there for good
+ * @hist_on: measure
  * @rx_tracers: sockets that asked for receive path latencies
  * @peer_error_users: sockets with RDSZC_PEER_ERROR
  * @rcv_mem: bytes of memory held by unread messages
@@ -112,10 +119,14 @@ struct rdsz_net {
 	struct rhashtable	binds;
 	spinlock_t		sock_lock;
 	struct list_head	socks;
+	u64			sock_ids;
+	u32			sock_gen;
 
 	struct rhashtable	conns;
 	spinlock_t		conn_lock;
 	struct list_head	conn_list;
+	u64			conn_ids;
+	u32			conn_gen;
 
 	spinlock_t		cong_lock;
 	struct rb_root		maps;
@@ -123,6 +134,9 @@ struct rdsz_net {
 
 	atomic64_t		seq_base;
 	u32			gen_num;
+	u32			inum;
+	struct rdsz_hists __percpu *hists;
+	bool			hist_on;
 	atomic_t		rx_tracers;
 	atomic_t		peer_error_users;
 	atomic_long_t		rcv_mem;
@@ -177,6 +191,7 @@ enum rdsz_verdict {
 struct rdsz_completion {
 	struct list_head	node;	/* in a ready list of @cq, under its lock */
 	struct rdsz_cq		*cq;	/* holds a reference */
+	u64			stamp;	/* when it was reserved, then when it became ready; see hist.h */
 	u32			cookie;
 };
 
@@ -229,6 +244,7 @@ enum {
 /**
  * struct rdsz_sock - a PF_RDS socket
  * @sk: must be first
+ * @id: number of the socket in its namespace; the list of sockets is in this order
  * @bind_node: in rdsz_net.binds while @bound
  * @bind_lock: serialises bind, connect and option setting, process context
  * @local: bound address; stable once @bound is set
@@ -240,6 +256,7 @@ enum {
  * @snd_msgs: messages of @send_list plus reservations
  * @recv_queue: unread messages, oldest first
  * @rcv_bytes: their payload bytes
+ * @rcv_msgs: their number
  * @rcv_mem: memory they hold, bookkeeping included
  * @congested: our port's bit is set in the map of our address
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
@@ -255,6 +272,7 @@ enum {
 struct rdsz_sock {
 	struct sock		sk;
 	struct rdsz_net		*rn;
+	u64			id;
 	struct list_head	net_node;
 	struct rhash_head	bind_node;
 	struct rdsz_bind_key	bind_key;
@@ -273,6 +291,7 @@ struct rdsz_sock {
 	struct list_head	recv_queue;
 	u64			rcv_bytes;
 	u64			rcv_mem;
+	u32			rcv_msgs;
 	bool			congested;
 	bool			dead;
 
@@ -319,6 +338,8 @@ enum {
 	RDSZ_MSG_PONG,		/* counted in nr_pongs of its path */
 	RDSZ_MSG_HANDSHAKE,	/* says something of its connection: not sent again on another one */
 	RDSZ_MSG_TOLD,		/* its sender knows that the peer cannot be reached; under path lock */
+	RDSZ_MSG_SENT,		/* counted in path->unacked, not in path->queued; under the path lock */
+	RDSZ_MSG_PINNED,	/* counted in path->pinned; under the path lock */
 };
 
 /**
@@ -331,6 +352,7 @@ enum {
  * @payload: under the path lock once queued; NULL when empty
  * @tcp_end: TCP sequence just past the last byte, valid in the retrans queue
  * @dport: destination port, for cancel
+ * @stamp: when it was made, see hist.h
  */
 struct rdsz_message {
 	refcount_t		refs;
@@ -343,6 +365,7 @@ struct rdsz_message {
 	u32			len;
 	u32			tcp_end;
 	__be16			dport;
+	u64			stamp;
 	struct rdsz_hdr		hdr;
 };
 
@@ -446,6 +469,21 @@ enum rdsz_peer_kind {
 	RDSZ_PEER_OURS,
 };
 
+/* What a queue of a path holds; under the path lock. */
+struct rdsz_load {
+	u32	msgs;
+	u64	bytes;
+};
+
+/* What became of a path, for people. Written by its worker, but for @tcp_error; read with READ_ONCE. */
+struct rdsz_path_log {
+	int	reason;		/* of the last loss: enum rdszc_path_reason */
+	int	error;		/* errno that went with it, or 0 */
+	int	tcp_error;	/* what TCP said of the present connection */
+	u32	ups;		/* times it came up */
+	u64	changed;	/* jiffies64 of the last change of state */
+};
+
 /**
  * struct rdsz_path - one lane of a conn: state machine, queues, one TCP connection at a time
  * @state: written only by rdsz_path_set_state() in @state_work; read with READ_ONCE anywhere
@@ -453,6 +491,9 @@ enum rdsz_peer_kind {
  * @lock: covers the queues, sequence numbers and tcp_end of messages; softirq
  * @send_queue: not yet handed to a connection
  * @retrans: handed to the current connection, not acknowledged; in order
+ * @queued: what @send_queue holds; @unacked: what @retrans holds
+ * @pinned: bytes of both that lie in user pages
+ * @log: what became of the path
  * @nr_pongs: pongs not yet acknowledged, bounded
  * @pings: limits pings; belongs to the reader of the TCP connection, like @next_rx_seq
  * @pass: the unfinished transmit pass; belongs to the owner of RDSZ_PATH_OWNED
@@ -479,6 +520,10 @@ struct rdsz_path {
 	spinlock_t		lock;
 	struct list_head	send_queue;
 	struct list_head	retrans;
+	struct rdsz_load	queued;
+	struct rdsz_load	unacked;
+	u64			pinned;
+	struct rdsz_path_log	log;
 	atomic_t		nr_pongs;
 	struct rdsz_bucket	pings;
 	u64			next_tx_seq;
@@ -510,6 +555,7 @@ struct rdsz_path {
 /**
  * struct rdsz_conn - an address pair of a namespace over one transport
  * @refs: one for the table, one per message, pass and TCP connection
+ * @id: number of the conn in its namespace; the list of conns is in this order
  * @local_map: congestion of our address; @peer_map: of the peer's
  * @proven: somebody here uses it, or the peer has sent a frame; never cleared
  * @refuse_until: the peer sent nonsense: no connection with it before this, jiffies
@@ -520,6 +566,7 @@ struct rdsz_conn {
 	struct rdsz_net		*rn;
 	struct rhash_head	node;
 	struct list_head	list;
+	u64			id;
 	struct rdsz_conn_key	key;
 	const struct rdsz_transport *ops;
 	struct rdsz_map		*local_map;
@@ -592,11 +639,13 @@ void rdsz_log_down(struct rdsz_path *path, enum rdsz_drop_reason reason);
 /* af_rds.c */
 int rdsz_af_init(int family, bool af_rds);
 bool rdsz_af_rds_taken(void);
+int rdsz_af_family(void);
 void rdsz_af_exit(void);
 extern struct proto rdsz_proto;
 void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events);
 struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev);
 struct rdsz_sock **rdsz_socks_snapshot(struct rdsz_net *rn, u32 *nr);
+struct rdsz_sock *rdsz_sock_after(struct rdsz_net *rn, u64 id);
 
 /* bind.c */
 int rdsz_bind_table_init(struct rdsz_net *rn);
@@ -694,6 +743,17 @@ bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
 void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
 struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, int i);
+struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id);
+
+/* Number of the lane in its conn. */
+static inline u32 rdsz_path_lane(const struct rdsz_path *path)
+{
+	u32 i = 0;
+
+	while (rdsz_conn_lane(path->conn, i) && rdsz_conn_lane(path->conn, i) != path)
+		i++;
+	return i;
+}
 
 /* path.c */
 void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path);
@@ -708,6 +768,10 @@ void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
 void rdsz_path_start_watch(struct rdsz_path *path);
 void rdsz_path_poke(struct rdsz_path *path, unsigned int ms);
+const char *rdsz_path_reason_name(const struct rdsz_path *path);
+void rdsz_path_load_sent(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_path_load_left(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_path_load_unpinned(struct rdsz_path *path, struct rdsz_message *m);
 static inline bool rdsz_path_is_up(const struct rdsz_path *path)
 {
 	/* pairs with rdsz_path_set_state() */
@@ -761,6 +825,12 @@ bool rdsz_prefixes_allow(struct rdsz_net *rn, const struct in6_addr *ip);
 int rdsz_prefixes_set(struct rdsz_net *rn, char *text);
 void rdsz_prefixes_format(struct rdsz_net *rn, char *text, size_t room);
 void rdsz_prefixes_exit(struct rdsz_net *rn);
+/* netlink.c */
+int rdsz_nl_init(void);
+void rdsz_nl_exit(void);
+void rdsz_nl_path_event(const struct rdsz_path *path, int old, int state);
+void rdsz_nl_congestion_event(const struct rdsz_map *map, bool peer, u16 port, bool congested);
+bool rdsz_nl_congestion_heard(const struct rdsz_net *rn);
 
 /* tcp_listen.c */
 int rdsz_tcp_listen_start(struct rdsz_net *rn);

@@ -12,6 +12,7 @@
 
 #include "payload.h"
 #include "rdsz.h"
+#include "trace.h"
 
 /**
  * rdsz_cmsg_fits() - is there room for a whole control message, padding included?
@@ -155,6 +156,8 @@ static int rdsz_recv_data(struct rdsz_sock *rs, struct rdsz_incoming *inc, struc
 		}
 		rdsz_recv_uncharge(rs, inc);
 		rdsz_stat_inc(rs->rn, recv_delivered);
+		rdsz_hist_add(rs->rn, RDSZ_HIST_recv_queue, inc->stages[RDSZ_RX_QUEUED]);
+		trace_rds_zc_message(rs->rn, RDSZ_TRACE_READ, &inc->from, &rs->local, 0, inc->len);
 		rdsz_stat_add(rs->rn, copy_to_user, min_t(size_t, len, inc->len));
 	}
 	rdsz_incoming_put(inc);

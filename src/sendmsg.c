@@ -10,6 +10,7 @@
 
 #include "iter.h"
 #include "payload.h"
+#include "trace.h"
 
 /* Messages of one socket in its send queue, whatever their size: bounds what empty ones cost. */
 #define RDSZ_MAX_QUEUED		65536
@@ -34,6 +35,10 @@ struct rdsz_send {
 	bool			nonblock;
 };
 
+/* Count why a send fails; the tracer hears of it, with as much of the addresses as is known. */
+#define rdsz_send_refuse(s, reason) \
+	rdsz_drop((s)->rs->rn, reason, &(s)->rs->local, &(s)->to, (s)->len)
+
 static int rdsz_send_check_flags(const struct rdsz_send *s)
 {
 	/* MSG_BATCH, MSG_EOR and MSG_NOSIGNAL come with sendmmsg(), write() and io_uring: no effect. */
@@ -42,7 +47,7 @@ static int rdsz_send_check_flags(const struct rdsz_send *s)
 
 	if (!(s->msg->msg_flags & ~known))
 		return 0;
-	rdsz_stat_inc(s->rs->rn, send_refused_flags);
+	rdsz_send_refuse(s, send_refused_flags);
 	return -EOPNOTSUPP;
 }
 
@@ -182,34 +187,33 @@ static int rdsz_send_check_zerocopy(struct rdsz_send *s)
 
 static int rdsz_send_check(struct rdsz_send *s, size_t len)
 {
-	struct rdsz_net *rn = s->rs->rn;
 	int err;
 
+	s->len = min_t(size_t, len, U32_MAX);
 	err = rdsz_send_check_flags(s);
 	if (err)
 		return err;
 	err = rdsz_send_check_destination(s);
 	if (err == -ENOTCONN)
-		rdsz_stat_inc(rn, send_refused_notconn);
+		rdsz_send_refuse(s, send_refused_notconn);
 	else if (err)
-		rdsz_stat_inc(rn, send_refused_addr);
+		rdsz_send_refuse(s, send_refused_addr);
 	if (err)
 		return err;
 	err = rdsz_send_check_cmsg_form(s);
 	if (!err && (len > RDSZ_MAX_PAYLOAD || len > rdsz_sndbuf(s->rs))) {
-		rdsz_stat_inc(rn, send_refused_size);
+		rdsz_send_refuse(s, send_refused_size);
 		return -EMSGSIZE;
 	}
-	s->len = len;
 	if (!err)
 		err = rdsz_send_read_cmsgs(s);
 	if (err) {
-		rdsz_stat_inc(rn, send_refused_cmsg);
+		rdsz_send_refuse(s, send_refused_cmsg);
 		return err;
 	}
 	err = rdsz_send_check_zerocopy(s);
 	if (err)
-		rdsz_stat_inc(rn, send_refused_zcopy);
+		rdsz_send_refuse(s, send_refused_zcopy);
 	return err;
 }
 
@@ -233,7 +237,7 @@ static int rdsz_send_find_conn(struct rdsz_send *s)
 			WRITE_ONCE(rs->sent, true);
 		return 0;
 	}
-	rdsz_stat_inc(rs->rn, send_refused_nomem);
+	rdsz_send_refuse(s, send_refused_nomem);
 	return PTR_ERR(s->conn);
 }
 
@@ -298,14 +302,14 @@ static int rdsz_send_reserve_space(struct rdsz_send *s)
 		left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk),
 							rdsz_send_buffer_free(rs), s->timeo);
 		if (left <= 0) {
-			rdsz_stat_inc(rs->rn, send_refused_full);
+			rdsz_send_refuse(s, send_refused_full);
 			return rdsz_send_wait_errno(s, left);
 		}
 		s->timeo = left;
 		if (rdsz_send_try_reserve(s))
 			return 0;
 	}
-	rdsz_stat_inc(rs->rn, send_refused_full);
+	rdsz_send_refuse(s, send_refused_full);
 	return -EAGAIN;
 }
 
@@ -325,7 +329,7 @@ static int rdsz_send_reserve_completion(struct rdsz_send *s)
 			return 0;
 		}
 		if (PTR_ERR(c) == -ENOMEM) {
-			rdsz_stat_inc(s->rs->rn, send_refused_nomem);
+			rdsz_send_refuse(s, send_refused_nomem);
 			return -ENOMEM;
 		}
 		if (PTR_ERR(c) == -EAGAIN || s->nonblock)
@@ -334,12 +338,12 @@ static int rdsz_send_reserve_completion(struct rdsz_send *s)
 							rdsz_cq_readable(cq) ||
 							!rdsz_cq_full(cq, max), s->timeo);
 		if (left <= 0) {
-			rdsz_stat_inc(s->rs->rn, send_refused_completions);
+			rdsz_send_refuse(s, send_refused_completions);
 			return rdsz_send_wait_errno(s, left);
 		}
 		s->timeo = left;
 	}
-	rdsz_stat_inc(s->rs->rn, send_refused_completions);
+	rdsz_send_refuse(s, send_refused_completions);
 	return -EAGAIN;
 }
 
@@ -415,7 +419,6 @@ static struct rdsz_payload *rdsz_send_make_payload(struct rdsz_send *s)
 
 static int rdsz_send_build(struct rdsz_send *s)
 {
-	struct rdsz_net *rn = s->rs->rn;
 	struct rdsz_payload *p;
 
 	if (!s->len)
@@ -427,13 +430,13 @@ static int rdsz_send_build(struct rdsz_send *s)
 	}
 	switch (PTR_ERR(p)) {
 	case -EFAULT:
-		rdsz_stat_inc(rn, send_refused_fault);
+		rdsz_send_refuse(s, send_refused_fault);
 		return -EFAULT;
 	case -ENOBUFS:
-		rdsz_stat_inc(rn, send_refused_memlock);
+		rdsz_send_refuse(s, send_refused_memlock);
 		return -ENOMEM;
 	default:
-		rdsz_stat_inc(rn, send_refused_nomem);
+		rdsz_send_refuse(s, send_refused_nomem);
 		return -ENOMEM;
 	}
 }
@@ -448,7 +451,7 @@ static int rdsz_send_queue(struct rdsz_send *s)
 	m = rdsz_message_alloc(&s->conn->path, p, s->len, s->rs->local.port, s->to.port,
 			       GFP_KERNEL_ACCOUNT);
 	if (!m) {
-		rdsz_stat_inc(s->rs->rn, send_refused_nomem);
+		rdsz_send_refuse(s, send_refused_nomem);
 		return -ENOMEM;
 	}
 	if (lent) {
@@ -457,6 +460,7 @@ static int rdsz_send_queue(struct rdsz_send *s)
 	}
 	m->rs = s->rs;
 	rdsz_path_enqueue(m);
+	rdsz_trace_message(m, RDSZ_TRACE_QUEUE);
 	rdsz_message_put(m);
 	rdsz_stat_inc(s->rs->rn, send_queued);
 	if (s->completion && !lent)

@@ -14,6 +14,18 @@ static const char * const rdsz_stat_names[RDSZ_STAT_MAX] = {
 #undef RDSZ_STAT_NAME
 };
 
+static const char * const rdsz_stat_meanings[RDSZ_STAT_MAX] = {
+#define RDSZ_STAT_MEANING(name, meaning) [RDSZ_STAT_##name] = (meaning),
+	RDSZ_STATS_RDS(RDSZ_STAT_MEANING)
+	RDSZ_STATS_OWN(RDSZ_STAT_MEANING)
+#undef RDSZ_STAT_MEANING
+};
+
+const char *rdsz_stat_meaning(enum rdsz_stat stat)
+{
+	return rdsz_stat_meanings[stat];
+}
+
 const char *rdsz_stat_name(enum rdsz_stat stat)
 {
 	return rdsz_stat_names[stat];

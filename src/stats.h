@@ -127,5 +127,6 @@ struct rdsz_stats {
 };
 
 const char *rdsz_stat_name(enum rdsz_stat stat);
+const char *rdsz_stat_meaning(enum rdsz_stat stat);
 
 #endif /* RDSZ_STATS_H */

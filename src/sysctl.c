@@ -83,6 +83,21 @@ static int rdsz_sysctl_prefixes(rdsz_ctl_table_t *table, int write, void *buffer
 	return err;
 }
 
+/* histograms: memory is got, and the code patched, when it is switched on. */
+static int rdsz_sysctl_histograms(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+				  loff_t *ppos)
+{
+	struct rdsz_net *rn = container_of(table->data, struct rdsz_net, sysctl.histograms);
+	int err = proc_dointvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	err = rdsz_hist_switch(rn, READ_ONCE(rn->sysctl.histograms));
+	if (err)
+		WRITE_ONCE(rn->sysctl.histograms, 0);
+	return err;
+}
+
 #define RDSZ_SYSCTL_INT(field, min, max) \
 	{ \
 		.procname	= #field, \
@@ -143,6 +158,15 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 		.mode		= 0644,
 		.proc_handler	= rdsz_sysctl_buffer,
 	},
+	{
+		.procname	= "histograms",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.histograms),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_histograms,
+		.extra1		= &rdsz_zero,
+		.extra2		= &rdsz_one,
+	},
 	RDSZ_SYSCTL_INT(max_completions, &rdsz_one, &rdsz_max_cookies),
 	RDSZ_SYSCTL_INT(pin_hold_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(stall_ms, &rdsz_one, &rdsz_max_ms),
@@ -184,6 +208,7 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->reconnect_max_delay_ms = 1000;
 	s->max_unacked_packets = 8;
 	s->max_unacked_bytes = 16777216;
+	s->histograms = 0;
 	s->rcv_mem_max = clamp(quarter, 64UL << 20, 1UL << 30);
 }
 
@@ -252,4 +277,5 @@ void rdsz_sysctl_exit(struct rdsz_net *rn)
 		unregister_net_sysctl_table(rn->names_header);
 	unregister_net_sysctl_table(rn->sysctl_header);
 	kfree(rn->sysctl_table);
+	rdsz_hist_switch(rn, false);
 }

@@ -58,6 +58,8 @@ static void rdsz_tcp_state_change(struct sock *sk)
 		case TCP_CLOSING:
 		case TCP_CLOSE:
 			WRITE_ONCE(tcp->path->connect_error, READ_ONCE(sk->sk_err));
+			if (sk->sk_err)
+				WRITE_ONCE(tcp->path->log.tcp_error, sk->sk_err);
 			rdsz_path_drop(tcp->path, RDSZ_DROP_PEER);
 			break;
 		}
@@ -123,6 +125,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	clear_bit(RDSZ_PATH_HEARD, &path->flags);
 	rdsz_tcp_set(path, tcp);
 	rdsz_tcp_tune(sock, &path->conn->rn->sysctl);
+	WRITE_ONCE(path->log.tcp_error, 0);
 	rdsz_tcp_attach(tcp);
 	return 0;
 }

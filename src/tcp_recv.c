@@ -9,6 +9,7 @@
 #include <net/tcp.h>
 
 #include "tcp.h"
+#include "trace.h"
 
 #define RDSZ_RETRY_JIFFIES	2
 
@@ -18,14 +19,16 @@
 /* Can a header be meant? If not, why is counted. */
 bool rdsz_tcp_header_ok(struct rdsz_net *rn, const struct rdsz_hdr *hdr)
 {
+	/* It may be a connection of which only the ports are known yet. */
+	struct rdsz_endpoint from = { .port = hdr->sport }, to = { .port = hdr->dport };
 	u32 len = be32_to_cpu(hdr->len);
 
 	if (len > RDSZ_MAX_PAYLOAD) {
-		rdsz_stat_inc(rn, recv_drop_bad_len);
+		rdsz_drop(rn, recv_drop_bad_len, &from, &to, len);
 		return false;
 	}
 	if (hdr->flags == RDSZ_FLAG_MAP && len != RDSZ_MAP_BYTES) {
-		rdsz_stat_inc(rn, recv_drop_bad_map);
+		rdsz_drop(rn, recv_drop_bad_map, &from, &to, len);
 		return false;
 	}
 	return true;

@@ -16,6 +16,7 @@
 
 #include "payload.h"
 #include "tcp.h"
+#include "trace.h"
 
 #define RDSZ_PASS_BYTES		(256 * 1024)
 #define RDSZ_PASS_MSGS		16
@@ -61,6 +62,17 @@ struct rdsz_pass {
 	struct bio_vec		bvec[];
 };
 
+static void rdsz_pass_trace(const struct rdsz_pass *pass, enum rdsz_trace_action action)
+{
+	u32 i, bytes = 0;
+
+	if (!trace_rds_zc_pass_enabled())
+		return;
+	for (i = 0; i < pass->nr_segs; i++)
+		bytes += pass->segs[i].bytes;
+	trace_rds_zc_pass(pass->path->conn, action, pass->nr_msgs, bytes, pass->lends, pass->zc.copied);
+}
+
 /* ---- the end of a pass ---- */
 
 static void rdsz_pass_free(struct rdsz_pass *pass)
@@ -80,6 +92,7 @@ static void rdsz_pass_release(struct rdsz_zc *zc)
 	struct rdsz_path *path = pass->path;
 	u32 i;
 
+	rdsz_pass_trace(pass, RDSZ_TRACE_RELEASE);
 	for (i = 0; i < pass->nr_msgs; i++) {
 		struct rdsz_payload *p = pass->payloads[i];
 
@@ -196,6 +209,8 @@ static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 r
 		path->tcp->last_expected_una = seq;
 		m->tcp_end = seq;
 		list_move_tail(&m->path_node, &path->retrans);
+		rdsz_path_load_sent(path, m);
+		rdsz_trace_message(m, RDSZ_TRACE_SEND);
 	}
 	spin_unlock_bh(&path->lock);
 }
@@ -352,6 +367,7 @@ static int rdsz_tcp_send_error(struct rdsz_path *path, int err)
 	case -ENOMEM:
 		return -ENOMEM;
 	default:
+		WRITE_ONCE(path->log.tcp_error, -err);
 		rdsz_path_drop(path, RDSZ_DROP_SEND);
 		return 0;
 	}
@@ -382,6 +398,7 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 				return 0;
 			}
 			path->pass = pass;
+			rdsz_pass_trace(pass, RDSZ_TRACE_BUILD);
 			if (pass->lends)
 				rdsz_stat_inc(path->conn->rn, zc_passes);
 		}
@@ -389,6 +406,7 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 		rdsz_path_start_watch(path);	/* after the send: the watchdog looks for what is in flight */
 		if (err)
 			return rdsz_tcp_send_error(path, err);
+		rdsz_pass_trace(path->pass, RDSZ_TRACE_SENT);
 		rdsz_pass_end(path->pass);
 		path->pass = NULL;
 	}
