@@ -18,7 +18,7 @@ checkpatch = $(firstword $(wildcard $(KERNELDIR)/scripts/checkpatch.pl \
 	$(shell command -v checkpatch.pl 2>/dev/null))
 checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/linux/*.h)
 
-.PHONY: preload install-preload
+.PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
 	test test-all test-debug conformance matrix mutants soak demo
 
@@ -37,7 +37,7 @@ clean:
 	rm -rf compat/gen Module.symvers modules.order .tmp_versions .module-common.o .modules.order.cmd
 	rm -f rds_zc.ko rds_zc.mod rds_zc.mod.c rds_zc.mod.o rds_zc.o .rds_zc.*.cmd .Module.symvers.cmd
 	rm -f .module-common.o.cmd .modules.order.cmd
-	rm -f tools/preload/librdszc.so
+	rm -f tools/preload/librdszc.so tools/rdszc/rdszc
 	rm -f src/*.o src/.*.o.cmd src/.*.o.d compat/*.o compat/.*.o.cmd compat/.*.o.d
 
 check: sparse style
@@ -52,6 +52,16 @@ style:
 
 install-headers:
 	install -D -m 644 include/uapi/linux/rds_zc.h $(DESTDIR)/usr/include/linux/rds_zc.h
+	install -D -m 644 include/uapi/linux/rds_zc_netlink.h \
+		$(DESTDIR)/usr/include/linux/rds_zc_netlink.h
+
+# The command line tool; needs libmnl.
+tools:
+	+$(MAKE) -C tools/rdszc
+
+install-tools:
+	+$(MAKE) -C tools/rdszc install DESTDIR=$(DESTDIR)
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 docs/man/rdszc.8
 
 preload:
 	$(MAKE) -C tools/preload
@@ -99,7 +109,8 @@ help:
 	@echo 'make check             sparse and checkpatch'
 	@echo 'make preload           tools/preload/librdszc.so: AF_RDS programs run unchanged'
 	@echo 'make install-preload   DESTDIR=, libdir=: puts it into $(libdir)'
-	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc.h'
+	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc*.h'
+	@echo 'make tools             the command line tool rdszc; install-tools DESTDIR='
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
