@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rdszc: what its JSON says is what the kernel says elsewhere. The tool is linked into this program
+ * with its main() renamed, and run as a process of its own in the namespace it is asked about.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "array.h"
+#include "counters.h"
+#include "cred.h"
+#include "diag.h"
+#include "ends.h"
+#include "module.h"
+#include "suite.h"
+#include "zc.h"
+
+int rdszc_main(int argc, char **argv);
+
+#define OUTPUT (1 << 20)
+
+/* A run of the tool. */
+struct run {
+	pid_t pid;
+	int out, err;
+	int status;
+	char *text;	/* what it wrote to stdout */
+	char *words;	/* and to stderr */
+};
+
+static char text[OUTPUT], words[OUTPUT];
+
+/* Starts it with the arguments in one string, blanks between them; '~' stands for a blank. */
+static struct run start(const struct netns *ns, const char *line)
+{
+	struct run run = { .text = text, .words = words };
+	char copy[512], *argv[32] = { "rdszc" }, *save, *word;
+	int out[2], err[2], argc = 1;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		argv[argc++] = word;
+		while (strchr(word, '~'))
+			*strchr(word, '~') = ' ';
+	}
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe(err), 0);
+	fflush(stdout);
+	run.pid = fork();
+	assert_true(run.pid >= 0);
+	if (!run.pid) {
+		dup2(out[1], STDOUT_FILENO);
+		dup2(err[1], STDERR_FILENO);
+		close(out[0]);
+		close(err[0]);
+		alarm(120);
+		if (netns_enter(ns))
+			_exit(99);
+		exit(rdszc_main(argc, argv));
+	}
+	close(out[1]);
+	close(err[1]);
+	run.out = out[0];
+	run.err = err[0];
+	return run;
+}
+
+static void slurp(int fd, char *to)
+{
+	size_t size = 0;
+	ssize_t got;
+
+	while (size < OUTPUT - 1 && (got = read(fd, to + size, OUTPUT - 1 - size)) > 0)
+		size += got;
+	to[size] = '\0';
+	close(fd);
+}
+
+static void finish(struct run *run)
+{
+	int status;
+
+	slurp(run->out, text);
+	slurp(run->err, words);
+	assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
+	run->status = WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+static struct run rdszc(const struct netns *ns, const char *line)
+{
+	struct run run = start(ns, line);
+
+	finish(&run);
+	return run;
+}
+
+/* ---- JSON, as far as the tool writes it: one flat object a line ---- */
+
+/* A strict reader: every line must be an object of strings, numbers, booleans or lists of numbers. */
+static const char *json_value(const char *at)
+{
+	if (*at == '"') {
+		for (at++; *at && *at != '"'; at++)
+			if (*at == '\\')
+				at++;
+		return *at ? at + 1 : NULL;
+	}
+	if (*at == '[')
+		return at + strspn(at, "[0123456789,") + 1;
+	if (!strncmp(at, "true", 4))
+		return at + 4;
+	if (!strncmp(at, "false", 5))
+		return at + 5;
+	return strspn(at, "-+.0123456789e") ? at + strspn(at, "-+.0123456789e") : NULL;
+}
+
+static size_t json_lines(const char *out)
+{
+	size_t lines = 0;
+
+	while (*out) {
+		if (*out++ != '{')
+			return 0;
+		while (*out != '}') {
+			out = *out == '"' ? json_value(out) : NULL;
+			if (!out || *out++ != ':')
+				return 0;
+			out = json_value(out);
+			if (!out || (*out != ',' && *out != '}'))
+				return 0;
+			out += *out == ',';
+		}
+		if (*++out != '\n')
+			return 0;
+		out++;
+		lines++;
+	}
+	return lines;
+}
+
+/* The first line that holds this text. */
+static const char *line_with(const char *out, const char *needle)
+{
+	const char *at = strstr(out, needle);
+
+	while (at && at > out && at[-1] != '\n')
+		at--;
+	return at;
+}
+
+/* Value of a key in a line: a number, or true as 1. */
+static long long json_number(const char *line, const char *key)
+{
+	char needle[64];
+	const char *at, *end;
+
+	assert_non_null(line);
+	end = strchr(line, '\n');
+	snprintf(needle, sizeof(needle), "\"%s\":", key);
+	at = strstr(line, needle);
+	if (!at || (end && at > end))
+		fail_msg("no %s in: %.200s", key, line);
+	at += strlen(needle);
+	return *at == 't' ? 1 : *at == 'f' ? 0 : strtoll(at, NULL, 10);
+}
+
+static bool json_is(const char *line, const char *key, const char *value)
+{
+	char needle[128];
+	const char *at, *end;
+
+	assert_non_null(line);
+	end = strchr(line, '\n');
+	snprintf(needle, sizeof(needle), "\"%s\":\"%s\"", key, value);
+	at = strstr(line, needle);
+	return at && (!end || at < end);
+}
+
+/* ---- tests ---- */
+
+static void stats__agree_with_proc(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	struct counters counters;
+	char needle[COUNTER_NAME_SIZE + 16];
+	struct run run;
+	size_t i;
+
+	send_pattern(ends.tx, 3000, 1, &ends.far);
+	receive_pattern(ends.rx, 3000, 1, &ends.near);
+	assert_int_equal(counters_read(&topology->ns[0], &counters), 0);
+	run = rdszc(&topology->ns[0], "stats -j --explain");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_lines(run.text), counters.count);
+	for (i = 0; i < counters.count; i++) {
+		const char *line;
+
+		snprintf(needle, sizeof(needle), "\"name\":\"%s\"", counters.list[i].name);
+		line = line_with(run.text, needle);
+		assert_true(json_number(line, "value") >= (long long)counters.list[i].value);
+		assert_non_null(strstr(line, "\"meaning\":\""));
+	}
+	run = rdszc(&topology->ns[0], "stats -j send_queued recv_*");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_number(line_with(run.text, "send_queued"), "value"),
+			 counter_now(&topology->ns[0], "send_queued"));
+	assert_null(strstr(run.text, "zc_sent"));
+}
+
+static void stats__other_forms(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	struct run run;
+
+	send_pattern(ends.tx, 3000, 1, &ends.far);
+	receive_pattern(ends.rx, 3000, 1, &ends.near);
+	run = rdszc(&topology->ns[0], "stats --prometheus");
+	assert_int_equal(run.status, 0);
+	assert_non_null(strstr(run.text, "# TYPE rds_zc_send_queued_total counter\n"));
+	assert_non_null(strstr(run.text, "\nrds_zc_send_queued_total "));
+	run = rdszc(&topology->ns[0], "stats");
+	assert_non_null(strstr(run.text, "send_queued"));
+	assert_null(strstr(run.text, "page_remainder_hit"));	/* is 0 */
+	assert_null(strchr(run.text, '\033'));			/* no terminal: no colours */
+	run = rdszc(&topology->ns[0], "stats no_such_counter");
+	assert_int_equal(run.status, 2);
+}
+
+static void stats__watch_shows_what_changed(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	struct run run;
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	run = start(&topology->ns[0], "stats -j -w -i 1 -c 4 send_queued page_remainder_hit");
+	usleep(1500000 * time_scale());
+	send_pattern(ends.tx, 100, 2, &ends.far);
+	finish(&run);
+	assert_int_equal(run.status, 0);
+	/* On a slow machine the send may come before the first look; then nothing changed. */
+	if (*run.text) {
+		assert_int_equal(json_lines(run.text), 1);
+		assert_int_equal(json_number(run.text, "change"), 1);
+	}
+	assert_null(strstr(run.text, "page_remainder_hit"));
+	receive_pattern(ends.rx, 100, 2, &ends.near);
+}
+
+static void sockets__show_queues_and_options(void **state)
+{
+	struct topology *topology = *state;
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct ends ends = ends_open(state);
+	char needle[32];
+	const char *line;
+	struct run run;
+	uint32_t i;
+
+	for (i = 0; i < 7; i++)
+		send_pattern(ends.tx, 2000, i, &ends.far);
+	assert_int_equal(rds_set(ends.rx, SOL_RDS, RDSZC_ZC_THRESHOLD, 4711), 0);
+	snprintf(needle, sizeof(needle), "\"local_port\":%u,", rds_port(&ends.far));
+	do {
+		deadline_step();
+		run = rdszc(topology_far_ns(topology, 0), "sockets -j");
+		assert_int_equal(run.status, 0);
+		assert_true(json_lines(run.text) >= 1);
+		line = line_with(run.text, needle);
+		assert_false(deadline_over(&deadline));
+	} while (json_number(line, "rcv_msgs") < 7);
+	assert_int_equal(json_number(line, "rcv_bytes"), 7 * 2000);
+	assert_int_equal(json_number(line, "zc_threshold"), 4711);
+	assert_int_equal(json_number(line, "uid"), cred_is_nobody() ? CRED_NOBODY : 0);
+	assert_true(json_is(line, "local", topology->far_text[0]));
+	snprintf(needle, sizeof(needle), "messages -j -q receive");
+	run = rdszc(topology_far_ns(topology, 0), needle);
+	assert_int_equal(json_lines(run.text), 7);
+	assert_int_equal(json_number(run.text, "len"), 2000);
+	run = rdszc(topology_far_ns(topology, 0), "sockets");
+	assert_non_null(strstr(run.text, "RCV-MSGS"));
+	for (i = 0; i < 7; i++)
+		receive_pattern(ends.rx, 2000, i, &ends.near);
+}
+
+static void conns__show_state_and_why(void **state)
+{
+	struct topology *topology = *state;
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct ends ends = ends_open(state);
+	const char *line;
+	struct run run;
+	uint32_t i;
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	run = rdszc(&topology->ns[0], "conns -j");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_lines(run.text), 1);
+	assert_true(json_is(run.text, "peer", topology->far_text[0]));
+	assert_true(json_is(run.text, "state", "up"));
+	assert_true(json_is(run.text, "reason", "none"));
+	assert_true(json_number(run.text, "lanes_up") >= 1);
+	assert_int_equal(json_number(run.text, "reconnects"), 0);
+	assert_true(diag_kill(&topology->ns[0], 16385) > 0);
+	for (i = 2; i < 4; i++) {
+		send_pattern(ends.tx, 100, i, &ends.far);
+		receive_pattern(ends.rx, 100, i, &ends.near);
+	}
+	do {
+		deadline_step();
+		assert_false(deadline_over(&deadline));
+		run = rdszc(&topology->ns[0], "conns -j -s up");
+	} while (!*run.text);
+	assert_true(json_number(run.text, "reconnects") >= 1);
+	assert_true(json_is(run.text, "reason", "peer"));
+	assert_true(json_number(run.text, "error") > 0);
+	run = rdszc(&topology->ns[0], "paths -j");
+	line = run.text;
+	assert_int_equal(json_number(line, "lane"), 0);
+	if (!cred_is_nobody())
+		assert_true(json_number(line, "next_tx_seq") > 0);
+	else
+		assert_null(strstr(line, "next_tx_seq"));
+	run = rdszc(&topology->ns[0], "conns -j -r 192.0.2.1");
+	assert_int_equal(run.status, 0);
+	assert_string_equal(run.text, "");
+}
+
+static void hist__measures_when_on(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	struct run run;
+	uint32_t i;
+
+	run = rdszc(topology_far_ns(topology, 0), "hist --on");
+	assert_int_equal(run.status, 0);
+	for (i = 0; i < 9; i++) {
+		send_pattern(ends.tx, 100, i, &ends.far);
+		receive_pattern(ends.rx, 100, i, &ends.near);
+	}
+	run = rdszc(topology_far_ns(topology, 0), "hist -j recv_queue");
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_lines(run.text), 1);
+	assert_int_equal(json_number(run.text, "count"), 9);
+	assert_true(json_number(run.text, "sum") > 0);
+	run = rdszc(topology_far_ns(topology, 0), "hist --prometheus recv_queue");
+	assert_non_null(strstr(run.text, "rds_zc_recv_queue_seconds_bucket{le=\"+Inf\"} 9\n"));
+	run = rdszc(topology_far_ns(topology, 0), "hist no_such_histogram");
+	assert_true(run.status != 0);
+	assert_non_null(strstr(run.words, "no histogram of that name"));
+	run = rdszc(topology_far_ns(topology, 0), "hist --off");
+	assert_int_equal(run.status, 0);
+}
+
+static void monitor__streams_events(void **state)
+{
+	struct topology *topology = *state;
+	struct run run = start(&topology->ns[0], "monitor -j -p -c 2 -w 60");
+	struct ends ends;
+
+	usleep(500000 * time_scale());
+	ends = ends_open(state);
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	finish(&run);
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_lines(run.text), 2);
+	assert_true(json_is(line_with(run.text, "\"state\":\"connecting\""), "old", "down"));
+	assert_true(json_is(line_with(run.text, "\"state\":\"up\""), "peer", topology->far_text[0]));
+}
+
+static void ping__answers(void **state)
+{
+	struct topology *topology = *state;
+	char line[128];
+	struct run run;
+	const char *sum;
+
+	ends_open(state);	/* so that the far end listens */
+	snprintf(line, sizeof(line), "ping -j -c 5 -i 0.05 -w 10 %s", topology->far_text[0]);
+	run = rdszc(&topology->ns[0], line);
+	assert_int_equal(json_lines(run.text), 6);
+	sum = line_with(run.text, "\"summary\"");
+	assert_int_equal(json_number(sum, "sent"), 5);
+	assert_int_equal(json_number(sum, "received"), 5);
+	assert_int_equal(run.status, 0);
+}
+
+static void ping__nobody_answers(void **state)
+{
+	struct topology *topology = *state;
+	char line[128];
+	struct run run;
+	const char *sum;
+
+	snprintf(line, sizeof(line), "ping -j -c 2 -i 0.05 -w 0.5 %s",
+		 topology->variant->v6 ? "fd77:1::99" : "10.77.1.99");
+	run = rdszc(&topology->ns[0], line);
+	sum = line_with(run.text, "\"summary\"");
+	assert_int_equal(json_number(sum, "lost"), 2);
+	assert_int_equal(run.status, 1);
+}
+
+static void stress_pair(struct topology *topology, const char *options, bool cookies)
+{
+	char line[256];
+	struct run server, client;
+	uint64_t sent, received;
+
+	snprintf(line, sizeof(line), "stress -j --serve --ports 2 -T 300 %s", topology->far_text[0]);
+	server = start(topology_far_ns(topology, 0), line);
+	usleep(700000 * time_scale());
+	snprintf(line, sizeof(line), "stress -j --ports 2 %s %s %s", options, topology->near_text[0],
+		 topology->far_text[0]);
+	client = rdszc(&topology->ns[0], line);
+	if (client.status)
+		fail_msg("stress %s: %d, %s%s", options, client.status, client.words, client.text);
+	sent = json_number(client.text, "sent");
+	assert_true(sent > 0);
+	assert_int_equal(json_number(client.text, "faults"), 0);
+	if (cookies)
+		assert_int_equal(json_number(client.text, "cookies"), sent);
+	kill(server.pid, SIGINT);
+	finish(&server);
+	received = json_number(server.text, "received");
+	assert_int_equal(received, sent);
+	assert_int_equal(json_number(server.text, "faults"), 0);
+	assert_int_equal(server.status, 0);
+}
+
+static void stress__copied(void **state)
+{
+	stress_pair(*state, "-c 100 -s 48-30000 -n 4 -t 2", false);
+}
+
+static void stress__zerocopy(void **state)
+{
+	stress_pair(*state, "-c 40 -s 20000-200000 -d 4 -n 3 -t 2 -z", true);
+}
+
+static void stress__zerocopy_by_cmsg(void **state)
+{
+	stress_pair(*state, "-c 40 -s 20000-100000 -d 4 -n 2 -z --reap cmsg", true);
+}
+
+static void stress__finds_a_foreign_message(void **state)
+{
+	struct topology *topology = *state;
+	union rds_addr to = rds_addr_port(&topology->far[0], 4000), near = topology->near[0];
+	char line[128];
+	struct run run;
+	int fd;
+
+	snprintf(line, sizeof(line), "stress -j --serve -T 300 %s", topology->far_text[0]);
+	run = start(topology_far_ns(topology, 0), line);
+	fd = topology_near(topology, &near);
+	usleep(700000 * time_scale());
+	assert_int_equal(rds_send(fd, "what is this?", 13, &to, 0), 13);
+	usleep(700000 * time_scale());
+	kill(run.pid, SIGTERM);
+	finish(&run);
+	assert_int_equal(run.status, 1);
+	assert_int_equal(json_number(run.text, "faults"), 1);
+}
+
+static void trace__tells_events(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	const char *line;
+	struct run run;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);	/* or it is there already */
+	run = start(&topology->ns[0], "trace -j -w 6 -f len==1234 message");
+	usleep(1500000 * time_scale());
+	send_pattern(ends.tx, 1234, 1, &ends.far);
+	receive_pattern(ends.rx, 1234, 1, &ends.near);
+	finish(&run);
+	if (run.status)
+		fail_msg("trace: %d, %s", run.status, run.words);
+	/* The send, given to TCP, delivered, read, acknowledged: each was there. */
+	assert_true(json_lines(run.text) >= 4);
+	line = line_with(run.text, "\"action\":\"queue\"");
+	assert_int_equal(json_number(line, "len"), 1234);
+	assert_int_equal(json_number(line, "dport"), rds_port(&ends.far));
+	assert_non_null(line_with(run.text, "\"action\":\"deliver\""));
+	assert_non_null(line_with(run.text, "\"action\":\"read\""));
+}
+
+/* Every event must be there, and what is dropped must say why. */
+static void trace__drops_have_a_reason(void **state)
+{
+	static const char *const events[] = {
+		"socket", "message", "pin", "pass", "completion", "path", "congestion", "drop",
+	};
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	union rds_addr nobody = rds_addr_port(&ends.far, 4999);
+	char path[128];
+	struct run run;
+	size_t i;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/tracing/events/rds_zc/rds_zc_%s/format",
+			 events[i]);
+		assert_int_equal(access(path, R_OK), 0);
+	}
+	run = start(&topology->ns[0], "trace -j -w 6 drop");
+	usleep(1500000 * time_scale());
+	send_pattern(ends.tx, 300, 1, &nobody);
+	assert_fails(rds_send(ends.tx, path, 10, &ends.far, MSG_OOB), EOPNOTSUPP);
+	finish(&run);
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_number(line_with(run.text, "recv_drop_no_sock"), "dport"), 4999);
+	assert_non_null(line_with(run.text, "send_refused_flags"));
+}
+
+static void doctor__looks_at_everything(void **state)
+{
+	static const char *const checks[] = {
+		"module", "headers", "compiler", "secure-boot", "lockdown", "tcp-port", "family", "memlock",
+	};
+	struct topology *topology = *state;
+	char needle[64];
+	struct run run;
+	size_t i;
+
+	run = rdszc(&topology->ns[0], "doctor -j");
+	assert_true(run.status == 0 || run.status == 1);
+	assert_true(json_lines(run.text) >= ARRAY_SIZE(checks));
+	for (i = 0; i < ARRAY_SIZE(checks); i++) {
+		snprintf(needle, sizeof(needle), "\"check\":\"%s\"", checks[i]);
+		assert_non_null(line_with(run.text, needle));
+	}
+	assert_true(json_is(line_with(run.text, "\"check\":\"module\""), "status", "ok"));
+	assert_true(json_is(line_with(run.text, "\"check\":\"family\""), "status", "ok"));
+}
+
+/* Somebody else has the TCP port. */
+static void doctor__finds_a_taken_port(void **state)
+{
+	struct topology *topology = *state;
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(16385) };
+	int fd = netns_in(&topology->ns[0], socket(AF_INET, SOCK_STREAM, 0));
+	struct run run;
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	run = rdszc(&topology->ns[0], "doctor -j");
+	assert_int_equal(run.status, 1);
+	assert_true(json_is(line_with(run.text, "\"check\":\"tcp-port\""), "status", "bad"));
+	assert_non_null(strstr(line_with(run.text, "\"check\":\"tcp-port\""), "\"command\":\"ss "));
+	close(fd);
+}
+
+static void usage__exit_codes(void **state)
+{
+	struct topology *topology = *state;
+
+	assert_int_equal(rdszc(&topology->ns[0], "").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "no-such-command").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "conns --no-such-option").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "conns -s sideways").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "ping 300.1.1.1").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "--help").status, 0);
+	assert_int_equal(rdszc(&topology->ns[0], "--version").status, 0);
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_int_equal(rdszc(&topology->ns[0], "sockets -u root").status, 4);
+	assert_int_equal(rdszc(&topology->ns[0], "hist --on").status, 4);
+	assert_int_equal(cred_become_root(), 0);
+}
+
+static void usage__without_the_module(void **state)
+{
+	(void)state;
+	assert_int_equal(module_unload_within(10000), 0);
+	assert_int_equal(rdszc(netns_here(), "conns").status, 3);
+	assert_int_equal(rdszc(netns_here(), "ping 127.0.0.1").status, 3);
+	assert_int_equal(module_need(), 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct suite suite = { .name = "cli" };
+
+	SUITE_ADD(&suite, stats__agree_with_proc, variants_one_each);
+	SUITE_ADD(&suite, stats__other_forms, variants_one);
+	SUITE_ADD(&suite, stats__watch_shows_what_changed, variants_one);
+	SUITE_ADD(&suite, sockets__show_queues_and_options, variants_one_each);
+	SUITE_ADD(&suite, conns__show_state_and_why, variants_one_each);
+	SUITE_ADD(&suite, hist__measures_when_on, variants_one);
+	SUITE_ADD(&suite, monitor__streams_events, variants_one);
+	SUITE_ADD(&suite, ping__answers, variants_basic);
+	SUITE_ADD(&suite, ping__nobody_answers, variants_one);
+	SUITE_ADD(&suite, stress__copied, variants_wire);
+	SUITE_ADD(&suite, stress__zerocopy, variants_one);
+	SUITE_ADD(&suite, stress__zerocopy_by_cmsg, variants_one);
+	SUITE_ADD(&suite, stress__finds_a_foreign_message, variants_one);
+	SUITE_ADD(&suite, trace__tells_events, variants_one);
+	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);
+	SUITE_ADD(&suite, doctor__looks_at_everything, variants_one);
+	SUITE_ADD(&suite, doctor__finds_a_taken_port, variants_one);
+	SUITE_ADD(&suite, usage__exit_codes, variants_one);
+	SUITE_ADD_PLAIN(&suite, usage__without_the_module);
+	return suite_run(&suite, argc, argv);
+}
