@@ -184,17 +184,20 @@ int conf_sysctl(const struct netns *ns, const char *path, long value)
 {
 	bool raised = cred_raise();
 	char full[160], text[32];
-	int rc = -1, fd;
+	int error = 0, fd;
 
 	snprintf(full, sizeof(full), "/proc/sys/%s", path);
 	snprintf(text, sizeof(text), "%ld\n", value);
-	fd = netns_in(ns, open(full, O_WRONLY | O_CLOEXEC));
-	if (fd >= 0) {
-		rc = netns_in(ns, write(fd, text, strlen(text))) < 0 ? -1 : 0;
+	assert_int_equal(netns_enter(ns), 0);
+	fd = open(full, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		error = errno;
+	if (fd >= 0)
 		close(fd);
-	}
+	assert_int_equal(netns_home(), 0);
 	cred_lower(raised);
-	return rc;
+	errno = error;
+	return error ? -1 : 0;
 }
 
 uint64_t conf_counter(int fd, const char *name)

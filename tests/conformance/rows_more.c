@@ -331,6 +331,27 @@ static void more_buffers__are_told_doubled(void **state)
 	answers(rds_send(ends.tx, data, 100, &ends.far, MSG_DONTWAIT), 0);
 }
 
+static int known_sysctl(struct topology *topology, const char *name, long value)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "net/%s/%s", EITHER("rds_zc", "rds"), name);
+	return conf_sysctl(EITHER(&topology->ns[0], netns_here()), path, value);
+}
+
+static void more_sysctls__that_in_tree_has(void **state)
+{
+	struct topology *topology = *state;
+
+	answers(known_sysctl(topology, "reconnect_min_delay_ms", 0), EINVAL);
+	answers(known_sysctl(topology, "reconnect_min_delay_ms", 1), 0);
+	answers(known_sysctl(topology, "reconnect_max_delay_ms", 0), EINVAL);
+	answers(known_sysctl(topology, "reconnect_max_delay_ms", 1000), 0);
+	answers(known_sysctl(topology, "max_unacked_packets", 8), 0);
+	answers(known_sysctl(topology, "max_unacked_bytes", 16 << 20), 0);
+	answers(known_sysctl(topology, "ping_enable", 1), 0);
+}
+
 /* ---- counters: in-tree they are those of the machine, so "at least" is all that can be said ---- */
 
 struct known {
@@ -466,6 +487,7 @@ const struct row rows_more[] = {
 	ROW(STAGE_WIRE, more_receive__other_flags_are_ignored),
 	ROW(STAGE_WIRE, more_send__control_over_optmem_is_enobufs),
 	ROW(STAGE_WIRE, more_buffers__are_told_doubled),
+	ROW(STAGE_WIRE, more_sysctls__that_in_tree_has),
 	ROW(STAGE_WIRE, more_counters__of_messages),
 	ROW(STAGE_WIRE, more_counters__of_pings),
 	ROW(STAGE_WIRE, more_counters__of_congestion),

@@ -9,6 +9,7 @@ UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
 unit: $(UNIT:%=$(O)/unit/%)
 	@set -e; for program in $^; do $$program; done
 	$(TOP)/docs/man/check
+	$(TOP)/docs/check
 
 $(O)/unit/test_%: $(HERE)/unit/test_%.c $(TOP)/src/%.c | $(O)/unit
 	$(CC) $(UNIT_FLAGS) -o $@ $(filter %.c,$^) -lcmocka
