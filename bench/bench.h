@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of rdsz-bench share.
+ *
+ * A run has two sides. The client holds the clock: it sends requests (or a stream), and reports. The
+ * server answers. Both hold `sockets` conns, shared out among `threads` workers; a worker drives its
+ * conns by one loop. A control connection (control.c) carries the description of the run to the
+ * server, marks the end of the warm-up, and carries the server's figures back.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define MAX_SOCKETS	64
+#define MAX_POOL	4096
+#define MIN_SIZE	64
+#define MAX_SIZE	(1024 * 1024)
+
+enum proto { PROTO_RDS_ZC, PROTO_INTREE, PROTO_TCP, PROTO_UNIX, PROTO_SCTP, PROTOS };
+enum zerocopy { ZC_OFF, ZC_ON, ZC_AUTO };
+enum reaping { REAP_ERRQUEUE, REAP_CMSG, REAP_URING, REAP_NONE };
+enum mode { MODE_RR, MODE_STREAM };
+enum waiting { WAIT_POLL, WAIT_BLOCK };
+
+/* One run; the same bytes on both sides. */
+struct spec {
+	uint32_t proto, zerocopy, reaping;
+	uint32_t mode, waiting, check;
+	uint32_t size, reply, depth, sockets, threads, pool;
+	uint32_t reap_every, ms, warmup_ms;
+	uint32_t family, sockbuf, port;
+};
+
+/* Counters of the kernel module, see stats_read(). */
+enum { KSTAT_CALLS, KSTAT_COPY_IN, KSTAT_COPY_OUT, KSTAT_ZC_SENT, KSTAT_WAITS, KSTATS };
+
+/* What one side counted; sums over its workers. */
+struct figures {
+	uint64_t messages, bytes;	/* taken by send calls */
+	uint64_t received;
+	uint64_t send_calls, send_ns, refused;
+	uint64_t recv_calls, poll_calls;
+	uint64_t reap_calls, cookies, copied;
+	uint64_t early, late;		/* cookie there with the reply, or not */
+	uint64_t corrupt;
+	uint64_t process_us, machine_us;	/* CPU time: this process; all of the machine */
+	uint64_t kstat[KSTATS];
+};
+
+struct samples {
+	uint64_t *v;
+	size_t n, room;
+};
+
+struct header {
+	uint32_t seq;
+	uint32_t flags;
+};
+
+#define FLAG_LAST	1
+
+struct buffer {
+	unsigned char *data;
+	uint64_t sent_at;
+	uint32_t calls;		/* TCP: send calls of it that wait for a completion */
+	uint32_t seq;
+	bool busy;
+	bool whole;		/* TCP: the last byte was taken */
+};
+
+struct conn {
+	struct worker *w;
+	int fd, index;
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+
+	struct buffer *pool;
+	uint32_t next;			/* where to look for a free buffer */
+	uint32_t unreturned;		/* buffers out by zerocopy */
+	uint32_t since_reap;
+	int sending;			/* buffer on its way, -1 none */
+	uint32_t tx_len, tx_done;
+	uint64_t tx_ns;			/* in send calls for it */
+	uint32_t tx_seq;		/* messages started */
+	bool blocked;			/* the last send was refused: wait for POLLOUT */
+	bool congested;			/* or by a full receiver: try again soon */
+	bool last_sent;
+
+	unsigned char *rx;
+	uint32_t rx_len, rx_got;
+	uint32_t rx_seq;		/* messages received */
+	bool last_seen;
+	uint64_t *sent_at;		/* by sequence number, modulo ring */
+	int32_t *sent_by;		/* buffer of it */
+	uint32_t ring;
+
+	uint32_t zc_next;	/* TCP: number of the next zerocopy call */
+	int32_t *zc_buffer;		/* buffer by number, modulo ring */
+	uint32_t zc_ring;
+};
+
+struct worker {
+	pthread_t thread;
+	const struct spec *spec;
+	bool server;
+	struct conn *conns[MAX_SOCKETS];
+	int nr_conns;
+	struct uring *uring;
+	struct figures f;
+	struct samples rtt, reuse, send;
+	const char *error;
+	uint32_t era;			/* of counting_era, as this worker has seen it */
+};
+
+/* What the main thread tells the workers. */
+extern volatile bool stop_sending, stop_now;
+extern volatile uint32_t counting_era;
+
+/* clock.c */
+void clock_start(void);
+uint64_t now_ns(void);
+
+/* socket.c */
+extern const char *const proto_names[PROTOS];
+struct conn *conn_new(struct worker *w, int index);
+void conn_free(struct conn *c);
+int server_open(const struct spec *spec, const char *local, struct conn **conns);
+int server_accept(const struct spec *spec, int listener, struct conn **conns);
+int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns);
+
+
+/* transfer.c: one send, receive or reap; 1 done, 0 not now, -1 error */
+int conn_send(struct conn *c);
+int conn_receive(struct conn *c, bool block);
+int conn_reap(struct conn *c);
+void conn_returned(struct conn *c, uint32_t buffer, bool copied);
+
+/* uring.c */
+struct uring *uring_new(unsigned int entries);
+void uring_free(struct uring *u);
+int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len);
+int uring_reap(struct worker *w);
+int uring_fd(const struct uring *u);
+
+/* worker.c */
+void *worker_run(void *arg);
+
+/* stats.c */
+void samples_add(struct samples *s, uint64_t v);
+void samples_merge(struct samples *to, struct samples *from);
+void samples_sort(struct samples *s);
+uint64_t samples_at(const struct samples *s, double share);
+void figures_add(struct figures *to, const struct figures *from);
+void usage_read(const struct spec *spec, struct figures *f);
+void usage_since(const struct spec *spec, const struct figures *start, struct figures *f);
+
+/* control.c */
+int control_listen(const char *address, uint16_t port);
+int control_connect(const char *address, uint16_t port);
+int control_serve(int listener, const char *local);
+
+struct outcome {
+	struct figures client, server;
+	struct samples rtt, reuse, send;
+	uint64_t elapsed_ns;
+};
+
+int control_run(int control, const struct spec *spec, const char *local, const char *peer,
+		struct outcome *o);
+
+/* report.c */
+void report_json(const struct spec *spec, const char *label, int round, const struct outcome *o);
+void report_head(void);
+void report_text(const struct spec *spec, const char *label, int round, const struct outcome *o);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The two sides of a run, and what they tell each other over the control connection:
+ *
+ *   client                 server
+ *   struct spec     ->
+ *                   <-     1 once its sockets are there (0: failed)
+ *   (connects)
+ *   'r'             ->     starts its workers
+ *                   <-     1
+ *   'm'             ->     the warm-up is over, count from here
+ *                   <-     1
+ *   'e'             ->     ends
+ *                   <-     struct figures
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+struct side {
+	struct spec spec;
+	struct worker workers[MAX_SOCKETS];
+	struct conn *conns[MAX_SOCKETS];
+	struct figures start;
+};
+
+static bool put(int fd, const void *data, size_t len)
+{
+	return send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static bool get(int fd, void *data, size_t len)
+{
+	return recv(fd, data, len, MSG_WAITALL) == (ssize_t)len;
+}
+
+static bool put_byte(int fd, char byte)
+{
+	return put(fd, &byte, 1);
+}
+
+static bool get_byte(int fd, char want)
+{
+	char byte;
+
+	return get(fd, &byte, 1) && byte == want;
+}
+
+static int control_socket(const char *text, uint16_t port, struct sockaddr_in *sin)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	*sin = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	if (fd < 0 || inet_pton(AF_INET, text, &sin->sin_addr) != 1)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+int control_listen(const char *text, uint16_t port)
+{
+	struct sockaddr_in sin;
+	int fd = control_socket(text, port, &sin);
+
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&sin, sizeof(sin)) && !listen(fd, 4))
+		return fd;
+	perror("control port");
+	return -1;
+}
+
+/* The server may still be starting. */
+int control_connect(const char *text, uint16_t port)
+{
+	struct timespec pause = { .tv_nsec = 100000000 };
+	struct sockaddr_in sin;
+	int fd, i;
+
+	for (i = 0; i < 100; i++) {
+		fd = control_socket(text, port, &sin);
+		if (fd >= 0 && !connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+		nanosleep(&pause, NULL);
+	}
+	perror("control connection");
+	return -1;
+}
+
+/* ---- both sides ---- */
+
+static struct side *side_new(const struct spec *spec, bool server)
+{
+	struct side *s = calloc(1, sizeof(*s));
+	uint32_t i;
+
+	s->spec = *spec;
+	stop_sending = stop_now = false;
+	for (i = 0; i < spec->threads; i++) {
+		s->workers[i].spec = &s->spec;
+		s->workers[i].server = server;
+		if (spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING)
+			s->workers[i].uring = uring_new(1024);
+	}
+	for (i = 0; i < spec->sockets; i++) {
+		struct worker *w = &s->workers[i % spec->threads];
+
+		s->conns[i] = conn_new(w, i);
+		w->conns[w->nr_conns++] = s->conns[i];
+	}
+	return s;
+}
+
+static void side_free(struct side *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->spec.sockets; i++)
+		conn_free(s->conns[i]);
+	for (i = 0; i < s->spec.threads; i++) {
+		uring_free(s->workers[i].uring);
+		free(s->workers[i].rtt.v);
+		free(s->workers[i].reuse.v);
+		free(s->workers[i].send.v);
+	}
+	free(s);
+}
+
+static bool side_start(struct side *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->spec.threads; i++)
+		if (pthread_create(&s->workers[i].thread, NULL, worker_run, &s->workers[i]))
+			return false;
+	return true;
+}
+
+static void side_mark(struct side *s)
+{
+	counting_era++;
+	usage_read(&s->spec, &s->start);
+}
+
+/* Waits for the workers; returns their error, or NULL. */
+static const char *side_end(struct side *s, struct figures *f)
+{
+	const char *error = NULL;
+	uint32_t i;
+
+	for (i = 0; i < s->spec.threads; i++)
+		pthread_join(s->workers[i].thread, NULL);
+	usage_since(&s->spec, &s->start, f);
+	for (i = 0; i < s->spec.threads; i++) {
+		figures_add(f, &s->workers[i].f);
+		if (s->workers[i].error)
+			error = s->workers[i].error;
+	}
+	return error;
+}
+
+/* ---- server ---- */
+
+static void serve_run(int fd, struct side *s, const char *local)
+{
+	struct figures f = {};
+	int listener = server_open(&s->spec, local, s->conns);
+	const char *error;
+
+	put_byte(fd, listener >= 0);
+	if (listener < 0 || server_accept(&s->spec, listener, s->conns) || !get_byte(fd, 'r'))
+		return;
+	if (!side_start(s))
+		exit(1);
+	side_mark(s);
+	put_byte(fd, 1);
+	if (get_byte(fd, 'm')) {
+		side_mark(s);
+		put_byte(fd, 1);
+		get_byte(fd, 'e');
+	}
+	stop_now = true;
+	error = side_end(s, &f);
+	if (error)
+		fprintf(stderr, "server: %s\n", error);
+	put(fd, &f, sizeof(f));
+}
+
+/* One client's runs, one after the other, until it hangs up. */
+int control_serve(int listener, const char *local)
+{
+	int fd = accept(listener, NULL, NULL), one = 1;
+	struct spec spec;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	while (get(fd, &spec, sizeof(spec))) {
+		struct side *s = side_new(&spec, true);
+
+		serve_run(fd, s, local);
+		side_free(s);
+	}
+	close(fd);
+	return 0;
+}
+
+/* ---- client ---- */
+
+static void sleep_ms(uint32_t ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l };
+
+	nanosleep(&ts, NULL);
+}
+
+static const char *client_run(int fd, struct side *s, struct outcome *o)
+{
+	const char *error;
+	uint64_t start;
+	uint32_t i;
+
+	put_byte(fd, 'r');
+	if (!get_byte(fd, 1) || !side_start(s))
+		return "the server is gone";
+	sleep_ms(s->spec.warmup_ms);
+	put_byte(fd, 'm');
+	get_byte(fd, 1);
+	side_mark(s);
+	start = now_ns();
+	sleep_ms(s->spec.ms);
+	stop_sending = true;
+	error = side_end(s, &o->client);
+	o->elapsed_ns = now_ns() - start;
+	put_byte(fd, 'e');
+	if (!get(fd, &o->server, sizeof(o->server)))
+		error = "the server is gone";
+	for (i = 0; i < s->spec.threads; i++) {
+		samples_merge(&o->rtt, &s->workers[i].rtt);
+		samples_merge(&o->reuse, &s->workers[i].reuse);
+		samples_merge(&o->send, &s->workers[i].send);
+	}
+	samples_sort(&o->rtt);
+	samples_sort(&o->reuse);
+	samples_sort(&o->send);
+	return error;
+}
+
+int control_run(int fd, const struct spec *spec, const char *local, const char *peer,
+		struct outcome *o)
+{
+	const char *error = "the server could not open its sockets";
+	struct side *s = side_new(spec, false);
+
+	memset(o, 0, sizeof(*o));
+	if (put(fd, spec, sizeof(*spec)) && get_byte(fd, 1)) {
+		error = "no connection";
+		if (!client_open(spec, local, peer, s->conns))
+			error = client_run(fd, s, o);
+	}
+	if (!error && o->client.corrupt + o->server.corrupt)
+		error = "contents, order or cookies were wrong";
+	if (error)
+		fprintf(stderr, "%s: %s\n", proto_names[spec->proto], error);
+	side_free(s);
+	return error ? -1 : 0;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One message out, one in, and buffers back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <linux/errqueue.h>
+
+#include <linux/rds_zc.h>
+
+#include "bench.h"
+#include "pattern.h"
+
+#define COOKIES	1024
+
+static bool is_rds(const struct spec *spec)
+{
+	return spec->proto == PROTO_RDS_ZC || spec->proto == PROTO_INTREE;
+}
+
+static bool by_uring(const struct spec *spec)
+{
+	return spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING;
+}
+
+/* Where one message ends before the next begins, waiting in the kernel cannot end in a deadlock. */
+static int nowait(const struct spec *spec)
+{
+	return spec->waiting == WAIT_BLOCK && spec->mode == MODE_RR && spec->depth == 1 ?
+		0 : MSG_DONTWAIT;
+}
+
+static int failed(struct conn *c, const char *what)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+	c->w->error = text;
+	return -1;
+}
+
+static uint32_t seed(const struct conn *c, uint32_t seq, bool reply)
+{
+	return (c->index * 8111 + seq * 2 + reply) % 65521;
+}
+
+/* ---- out ---- */
+
+static int free_buffer(struct conn *c)
+{
+	const struct spec *spec = c->w->spec;
+	uint32_t i;
+
+	for (i = 0; i < spec->pool; i++) {
+		uint32_t at = (c->next + i) % spec->pool;
+
+		if (c->pool[at].busy)
+			continue;
+		c->next = at + 1;
+		return (int)at;
+	}
+	return -1;
+}
+
+/* The next message, in a buffer that is ours. */
+static bool start_message(struct conn *c)
+{
+	const struct spec *spec = c->w->spec;
+	bool last = !c->w->server && spec->mode == MODE_STREAM && stop_sending;
+	struct header hdr = { .seq = c->tx_seq, .flags = last ? FLAG_LAST : 0 };
+	int at = free_buffer(c);
+	struct buffer *b = &c->pool[at < 0 ? 0 : at];
+
+	if (at < 0)
+		return false;
+	c->tx_len = c->w->server ? spec->reply : spec->size;
+	c->tx_done = 0;
+	c->tx_ns = 0;
+	c->tx_seq++;
+	c->last_sent = last;
+	memcpy(b->data, &hdr, sizeof(hdr));
+	if (spec->check)
+		pattern_fill(b->data + sizeof(hdr), c->tx_len - sizeof(hdr),
+			     seed(c, hdr.seq, c->w->server));
+	b->seq = hdr.seq;
+	b->calls = 0;
+	b->whole = false;
+	b->busy = spec->zerocopy != ZC_OFF && spec->reaping != REAP_NONE;
+	b->sent_at = now_ns();
+	c->sent_at[hdr.seq % c->ring] = b->sent_at;
+	c->sent_by[hdr.seq % c->ring] = at;
+	if (b->busy)
+		c->unreturned++;
+	c->sending = at;
+	return true;
+}
+
+static void message_sent(struct conn *c)
+{
+	struct worker *w = c->w;
+	struct buffer *b = &c->pool[c->sending];
+
+	b->whole = true;
+	c->sending = -1;
+	c->since_reap++;
+	w->f.messages++;
+	w->f.bytes += c->tx_len;
+	samples_add(&w->send, c->tx_ns);
+	if (b->busy && w->spec->proto == PROTO_TCP && !by_uring(w->spec) && !b->calls)
+		conn_returned(c, b - c->pool, false);
+}
+
+static ssize_t call(struct conn *c, struct buffer *b)
+{
+	const struct spec *spec = c->w->spec;
+	char control[CMSG_SPACE(sizeof(uint32_t))] __attribute__((aligned(8))) = { 0 };
+	struct iovec iov = { b->data + c->tx_done, c->tx_len - c->tx_done };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int flags = MSG_NOSIGNAL | nowait(spec);
+	uint32_t cookie = b - c->pool;
+
+	if (c->peer_len && spec->proto != PROTO_TCP && spec->proto != PROTO_UNIX) {
+		msg.msg_name = &c->peer;
+		msg.msg_namelen = c->peer_len;
+	}
+	if (spec->zerocopy != ZC_OFF)
+		flags |= MSG_ZEROCOPY;
+	if (spec->zerocopy != ZC_OFF && is_rds(spec)) {
+		struct cmsghdr *cmsg = (struct cmsghdr *)control;
+
+		cmsg->cmsg_level = SOL_RDS;
+		cmsg->cmsg_type = RDS_CMSG_ZCOPY_COOKIE;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(cookie));
+		memcpy(CMSG_DATA(cmsg), &cookie, sizeof(cookie));
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+	}
+	return sendmsg(c->fd, &msg, flags);
+}
+
+static int refused(struct conn *c)
+{
+	c->w->f.refused++;
+	if (errno == EAGAIN)
+		c->blocked = true;
+	else if (errno == ENOBUFS || errno == ENOMEM)
+		c->congested = true;
+	else if (errno != EINTR)
+		return failed(c, "sendmsg");
+	return 0;
+}
+
+static int send_by_call(struct conn *c)
+{
+	struct worker *w = c->w;
+	struct buffer *b = &c->pool[c->sending];
+	uint64_t start = now_ns(), took;
+	ssize_t n = call(c, b);
+
+	took = now_ns() - start;
+	w->f.send_calls++;
+	w->f.send_ns += took;
+	c->tx_ns += took;
+	if (n < 0)
+		return refused(c);
+	if (w->spec->proto == PROTO_TCP && w->spec->zerocopy != ZC_OFF) {
+		c->zc_buffer[c->zc_next++ % c->zc_ring] = c->sending;
+		b->calls++;
+	}
+	c->tx_done += n;
+	if (c->tx_done < c->tx_len)
+		return 1;
+	message_sent(c);
+	return 1;
+}
+
+int conn_send(struct conn *c)
+{
+	int ret;
+
+	if (c->sending < 0 && !start_message(c))
+		return 0;
+	if (!by_uring(c->w->spec))
+		return send_by_call(c);
+	ret = uring_send(c, &c->pool[c->sending], c->sending, c->tx_len);
+	if (ret == 1)
+		message_sent(c);
+	return ret;
+}
+
+/* ---- buffers back ---- */
+
+void conn_returned(struct conn *c, uint32_t at, bool copied)
+{
+	struct worker *w = c->w;
+	struct buffer *b = &c->pool[at];
+
+	if (at >= w->spec->pool || !b->busy) {
+		w->f.corrupt++;		/* a cookie that nobody waits for */
+		return;
+	}
+	b->busy = false;
+	c->unreturned--;
+	w->f.cookies++;
+	w->f.copied += copied;
+	samples_add(&w->reuse, now_ns() - b->sent_at);
+}
+
+/* TCP has numbered its zerocopy calls; a range of them is done. */
+static void calls_returned(struct conn *c, uint32_t lo, uint32_t hi, bool copied)
+{
+	uint32_t id;
+
+	for (id = lo; id != hi + 1; id++) {
+		int at = c->zc_buffer[id % c->zc_ring];
+		struct buffer *b = &c->pool[at];
+
+		if (!--b->calls && b->whole && b->busy)
+			conn_returned(c, at, copied);
+	}
+}
+
+static const struct sock_extended_err *extended_err(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg))
+		if (cmsg->cmsg_level == SOL_IP && cmsg->cmsg_type == IP_RECVERR)
+			return (const struct sock_extended_err *)CMSG_DATA(cmsg);
+	return NULL;
+}
+
+static int reap_errqueue(struct conn *c)
+{
+	const bool tcp = c->w->spec->proto == PROTO_TCP;
+	char control[128] __attribute__((aligned(8)));
+	uint32_t cookies[COOKIES];
+	struct iovec iov = { cookies, sizeof(cookies) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	const struct sock_extended_err *ee;
+	ssize_t n, i;
+
+	c->w->f.reap_calls++;
+	n = recvmsg(c->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : failed(c, "error queue");
+	ee = extended_err(&msg);
+	if (!ee || ee->ee_origin != SO_EE_ORIGIN_ZEROCOPY)
+		return 0;
+	if (tcp)
+		calls_returned(c, ee->ee_info, ee->ee_data, ee->ee_code);
+	for (i = 0; !tcp && i < n / (ssize_t)sizeof(cookies[0]); i++)
+		conn_returned(c, cookies[i], ee->ee_code);
+	return 1;
+}
+
+/* In-tree says nothing about copies. */
+static int take_cmsgs(struct conn *c, struct msghdr *msg)
+{
+	struct rds_zcopy_cookies cookies;
+	struct cmsghdr *cmsg;
+	int took = 0;
+	uint32_t i;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_RDS || cmsg->cmsg_type != RDS_CMSG_ZCOPY_COMPLETION)
+			continue;
+		memcpy(&cookies, CMSG_DATA(cmsg), sizeof(cookies));
+		for (i = 0; i < cookies.num; i++)
+			conn_returned(c, cookies.cookies[i], false);
+		took = 1;
+	}
+	return took;
+}
+
+/* One call; the caller repeats it while it returns 1. The cmsg form comes with conn_receive(). */
+int conn_reap(struct conn *c)
+{
+	const struct spec *spec = c->w->spec;
+
+	c->since_reap = 0;
+	if (spec->zerocopy == ZC_OFF || spec->reaping == REAP_NONE)
+		return 0;
+	if (spec->reaping == REAP_URING)
+		return uring_reap(c->w);
+	return spec->reaping == REAP_ERRQUEUE ? reap_errqueue(c) : 0;
+}
+
+/* ---- in ---- */
+
+static void check(struct conn *c, const struct header *hdr)
+{
+	struct worker *w = c->w;
+
+	if (hdr->seq != c->rx_seq)
+		w->f.corrupt++;
+	if (w->spec->check && pattern_check(c->rx + sizeof(*hdr), c->rx_len - sizeof(*hdr),
+					    seed(c, hdr->seq, !w->server)) >= 0)
+		w->f.corrupt++;
+}
+
+/* Was the buffer of the request back before, or with, its reply? */
+static void note_early(struct conn *c, uint32_t seq)
+{
+	const struct spec *spec = c->w->spec;
+	struct buffer *b = &c->pool[c->sent_by[seq % c->ring]];
+
+	if (spec->zerocopy == ZC_OFF || spec->reaping == REAP_NONE || spec->reap_every != 1)
+		return;
+	while (b->busy && b->seq == seq && conn_reap(c) == 1)
+		;
+	if (b->busy && b->seq == seq)
+		c->w->f.late++;
+	else
+		c->w->f.early++;
+}
+
+static void message_received(struct conn *c)
+{
+	struct worker *w = c->w;
+	struct header hdr;
+
+	memcpy(&hdr, c->rx, sizeof(hdr));
+	check(c, &hdr);
+	c->rx_got = 0;
+	c->rx_seq++;
+	w->f.received++;
+	if (hdr.flags & FLAG_LAST)
+		c->last_seen = true;
+	if (w->server)
+		return;
+	if (w->spec->mode == MODE_RR) {
+		samples_add(&w->rtt, now_ns() - c->sent_at[hdr.seq % c->ring]);
+		note_early(c, hdr.seq);
+	} else {
+		c->last_seen = true;
+	}
+}
+
+/* 1: a message, or cookies, or a part of a stream. */
+int conn_receive(struct conn *c, bool block)
+{
+	const struct spec *spec = c->w->spec;
+	const bool stream = spec->proto == PROTO_TCP;
+	char control[8 * CMSG_SPACE(sizeof(struct rds_zcopy_cookies))] __attribute__((aligned(8)));
+	struct sockaddr_storage from;
+	struct iovec iov = { c->rx + c->rx_got, c->rx_len - c->rx_got };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (spec->zerocopy != ZC_OFF && spec->reaping == REAP_CMSG) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+	}
+	if (c->w->server && !c->peer_len) {
+		msg.msg_name = &from;
+		msg.msg_namelen = sizeof(from);
+	}
+	c->w->f.recv_calls++;
+	n = recvmsg(c->fd, &msg, block ? (stream ? MSG_WAITALL : 0) : MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT ? 0 :
+			failed(c, "recvmsg");
+	if (msg.msg_controllen && take_cmsgs(c, &msg)) {
+		c->w->f.reap_calls++;
+		if (!n)
+			return 1;
+	}
+	if (!n)
+		return stream || spec->proto == PROTO_UNIX ? -1 : 0;
+	if (msg.msg_namelen && !c->peer_len) {
+		c->peer = from;
+		c->peer_len = msg.msg_namelen;
+	}
+	c->rx_got += n;
+	if (c->rx_got == c->rx_len)
+		message_received(c);
+	return 1;
+}
