@@ -277,8 +277,9 @@ static void rdsz_cq_source_done(void *priv, struct list_head *records)
 {
 	struct rdsz_completion *c;
 
-	list_for_each_entry(c, records, node)
-		rdsz_hist_add(c->cq->rn, RDSZ_HIST_reusable_to_read, c->stamp);
+	if (rdsz_hist_measures())
+		list_for_each_entry(c, records, node)
+			rdsz_hist_add(c->cq->rn, RDSZ_HIST_reusable_to_read, c->stamp);
 	rdsz_completions_free(records);
 	rdsz_sock_wake(priv, EPOLLOUT | EPOLLWRNORM);
 }

@@ -51,6 +51,12 @@ const char *rdsz_hist_name(enum rdsz_hist hist);
 const char *rdsz_hist_meaning(enum rdsz_hist hist);
 void rdsz_hist_read(const struct rdsz_net *rn, enum rdsz_hist hist, struct rdsz_hist_sum *out);
 
+/* Does any namespace measure? For loops that would do nothing else. */
+static inline bool rdsz_hist_measures(void)
+{
+	return static_branch_unlikely(&rdsz_hist_key);
+}
+
 /* Time stamp for a later rdsz_hist_add(), or 0. Any context. */
 static inline u64 rdsz_hist_stamp(const struct rdsz_net *rn)
 {
