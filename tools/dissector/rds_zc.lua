@@ -86,12 +86,12 @@ local function kind_of(tvb)
 
 	if is_map(tvb) then
 		return KIND.MAP
+	elseif sport == PORT_PING and dport == PORT_PING then
+		return KIND.ACK
 	elseif dport == PORT_PING then
 		return sport == PORT_PROBE and KIND.HELLO or KIND.PING
 	elseif sport == PORT_PING then
 		return dport == PORT_PROBE and KIND.HELLO_BACK or KIND.PONG
-	elseif sport == PORT_PROBE and dport == PORT_PROBE then
-		return KIND.ACK
 	end
 	return KIND.MESSAGE
 end
@@ -228,6 +228,9 @@ local function dissect_frame(tvb, pinfo, root)
 		"len=" .. tvb(16, 4):uint(),
 	}
 
+	if kind == KIND.ACK then
+		words[#words + 1] = "ack=" .. tostring(tvb(8, 8):uint64())
+	end
 	add_header(tvb, tree, kind)
 	local told = add_extensions(tvb, tree)
 	if told ~= "" then
