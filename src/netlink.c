@@ -235,7 +235,9 @@ static u32 rdsz_nl_socket_flags(const struct rdsz_sock *rs)
 		(READ_ONCE(rs->congested) ? RDSZC_SOCKFLAG_CONGESTED : 0) |
 		(READ_ONCE(rs->recverr) ? RDSZC_SOCKFLAG_RECVERR : 0) |
 		(READ_ONCE(rs->cong_monitor) ? RDSZC_SOCKFLAG_CONG_MONITOR : 0) |
-		(sock_flag(&rs->sk, SOCK_ZEROCOPY) ? RDSZC_SOCKFLAG_ZEROCOPY : 0);
+		(sock_flag(&rs->sk, SOCK_ZEROCOPY) ? RDSZC_SOCKFLAG_ZEROCOPY : 0) |
+		(READ_ONCE(rs->peer_error) ? RDSZC_SOCKFLAG_PEER_ERROR : 0) |
+		(READ_ONCE(rs->af_rds) ? RDSZC_SOCKFLAG_AF_RDS : 0);
 }
 
 static int rdsz_nl_put_names(struct sk_buff *skb, struct rdsz_sock *rs)

@@ -144,6 +144,8 @@ static const struct {
 	{ RDSZC_SOCKFLAG_RECVERR, "recverr" },
 	{ RDSZC_SOCKFLAG_CONG_MONITOR, "cong-monitor" },
 	{ RDSZC_SOCKFLAG_ZEROCOPY, "zerocopy" },
+	{ RDSZC_SOCKFLAG_PEER_ERROR, "peer-error" },
+	{ RDSZC_SOCKFLAG_AF_RDS, "af-rds" },
 };
 
 static void socket_flag_text(uint32_t flags, char *text, size_t size)

@@ -73,6 +73,8 @@ enum rdszc_socket_flag {
 	RDSZC_SOCKFLAG_RECVERR		= 1 << 3,
 	RDSZC_SOCKFLAG_CONG_MONITOR	= 1 << 4,
 	RDSZC_SOCKFLAG_ZEROCOPY		= 1 << 5,
+	RDSZC_SOCKFLAG_PEER_ERROR	= 1 << 6,
+	RDSZC_SOCKFLAG_AF_RDS		= 1 << 7,
 };
 
 enum rdszc_queue {
