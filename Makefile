@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance matrix mutants soak demo
+	test test-all test-debug conformance matrix mutants soak demo deb rpm
 
 all: modules
 
@@ -103,6 +103,13 @@ soak:
 demo:
 	tools/demo/run
 
+# Debian packages of module sources, headers and tools, from the files that git knows.
+deb:
+	packaging/build-deb build/deb
+
+rpm:
+	packaging/build-rpm build/rpm
+
 help:
 	@echo 'make [KERNELDIR=DIR] [CC=GCC] [COMPAT_FORCE=pin_account,tcp_errqueue]   rds_zc.ko'
 	@echo 'make probes            what the kernel offers: compat/gen/config.h, log beside it'
@@ -119,4 +126,5 @@ help:
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person'
+	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm: build/rpm'
 	@echo 'make clean'
