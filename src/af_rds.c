@@ -143,8 +143,6 @@ static int rdsz_release(struct socket *sock)
 	rs = rdsz_sk(sk);
 	if (rs->rx_traces)
 		atomic_dec(&rs->rn->rx_tracers);
-	if (rs->peer_error)
-		rdsz_peer_error_set(rs, 0);
 	rdsz_unbind(rs);
 	rdsz_recv_purge(rs);
 	spin_lock_bh(&rs->rn->sock_lock);

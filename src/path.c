@@ -263,6 +263,8 @@ void rdsz_path_enqueue(struct rdsz_message *m)
 		refcount_inc(&m->refs);
 		sock_hold(&rs->sk);
 		list_add_tail(&m->sock_node, &rs->send_list);
+		if (unlikely(READ_ONCE(rs->peer_error)))
+			set_bit(RDSZ_PATH_UNTOLD, &path->flags);
 		spin_unlock(&rs->queue_lock);
 	}
 	spin_unlock_bh(&path->lock);

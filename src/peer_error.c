@@ -6,6 +6,8 @@
  * message: a socket that asked gets one record in its error queue, named after the first message that
  * it was not told about, and its pending error is set. Nothing is dropped; the attempts go on.
  *
+ * RDSZ_PATH_UNTOLD says that some message waits to be told of, so that no queue is walked for nothing.
+ *
  * The records are skbs in sk_error_queue, charged to the receive buffer by the core. The destination is
  * their data.
  */
@@ -88,7 +90,7 @@ void rdsz_peer_unreachable(struct rdsz_path *path, int err)
 	struct rdsz_message *m;
 	u64 attempt;
 
-	if (!atomic_read(&path->conn->rn->peer_error_users))
+	if (!test_and_clear_bit(RDSZ_PATH_UNTOLD, &path->flags))
 		return;
 	attempt = atomic64_inc_return(&attempts);
 	spin_lock_bh(&path->lock);
@@ -97,14 +99,19 @@ void rdsz_peer_unreachable(struct rdsz_path *path, int err)
 	spin_unlock_bh(&path->lock);
 }
 
+/* What waits already counts, too: under the lock it is either seen here or comes later. */
 int rdsz_peer_error_set(struct rdsz_sock *rs, int value)
 {
+	struct rdsz_message *m;
+
 	if (value < 0 || value > 1)
 		return -EINVAL;
-	mutex_lock(&rs->bind_lock);
-	atomic_add(value - rs->peer_error, &rs->rn->peer_error_users);
+	spin_lock_bh(&rs->queue_lock);
 	WRITE_ONCE(rs->peer_error, value);
-	mutex_unlock(&rs->bind_lock);
+	list_for_each_entry(m, &rs->send_list, sock_node)
+		if (value && !test_bit(RDSZ_MSG_TOLD, &m->flags))
+			set_bit(RDSZ_PATH_UNTOLD, &m->path->flags);
+	spin_unlock_bh(&rs->queue_lock);
 	return 0;
 }
 

@@ -101,7 +101,6 @@ struct rdsz_sysctl {
  * @hists: histograms; NULL until they are first switched on, then there for good
  * @hist_on: measure
  * @rx_tracers: sockets that asked for receive path latencies
- * @peer_error_users: sockets with RDSZC_PEER_ERROR
  * @rcv_mem: bytes of memory held by unread messages
  * @rcv_paused: some path stopped reading at rcv_mem_max
  * @pinned: payloads that hold user pages; the reaper runs while there are any
@@ -138,7 +137,6 @@ struct rdsz_net {
 	struct rdsz_hists __percpu *hists;
 	bool			hist_on;
 	atomic_t		rx_tracers;
-	atomic_t		peer_error_users;
 	atomic_long_t		rcv_mem;
 	bool			rcv_paused;
 	atomic_t		pinned;
@@ -260,7 +258,7 @@ enum {
  * @rcv_mem: memory they hold, bookkeeping included
  * @congested: our port's bit is set in the map of our address
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
- * @peer_error: wants to know about peers that cannot be reached, under @bind_lock
+ * @peer_error: wants to know about peers that cannot be reached, written under @queue_lock
  * @told: last failed attempt this socket was told about, see peer_error.c; under the path lock
  * @sent: has met a conn, so its ToS is fixed
  * @rx_traces: receive path latencies to report, of the stages in @rx_trace_pos
@@ -454,6 +452,7 @@ enum {
 	RDSZ_PATH_RX_PAUSED,	/* reading stopped at rcv_mem_max */
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
+	RDSZ_PATH_UNTOLD,	/* a message waits whose sender wants to know of failed connects */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
 	RDSZ_PATH_UNREACHABLE,	/* while closing: nothing more will come from the peer */
 	RDSZ_PATH_HEARD,	/* the peer has sent a frame on this connection */

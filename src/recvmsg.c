@@ -253,7 +253,7 @@ int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
 			return rdsz_recv_data(rs, inc, msg, len, flags);
 		if (rdsz_recv_cookies(rs, msg, flags, nonblock, &ret))
 			return ret;
-		ret = sock_error(sock->sk);
+		ret = flags & MSG_PEEK ? -READ_ONCE(sock->sk->sk_err) : sock_error(sock->sk);
 		if (!ret && nonblock)
 			return -EAGAIN;
 		if (!ret)

@@ -179,9 +179,27 @@ static void refused__ends_a_receive(void **state)
 	char byte;
 
 	send_pattern(fd, 100, 1, &far);
+	assert_fails(rds_recv(fd, &byte, 1, NULL, MSG_PEEK), ECONNREFUSED);
 	assert_fails(rds_recv(fd, &byte, 1, NULL, 0), ECONNREFUSED);
 	assert_fails(rds_recv(fd, &byte, 1, NULL, MSG_DONTWAIT), EAGAIN);
 	assert_int_equal(read_record(fd, 64, 0).rc, 0);
+}
+
+/* Setting the option later is early enough for what still waits. */
+static void refused__told_who_asks_later(void **state)
+{
+	struct topology *topology = *state;
+	union rds_addr far = rds_addr_port(&topology->far[0], 4000), near;
+	int fd = topology_near(topology, &near);
+	struct record record;
+
+	send_pattern(fd, 100, 1, &far);
+	a_while();
+	assert_int_equal(rds_wait(fd, POLLERR, deadline_in(0)) & POLLERR, 0);
+	assert_int_equal(rds_set(fd, SOL_RDS, RDSZC_PEER_ERROR, 1), 0);
+	wait_error(fd);
+	record = read_record(fd, 64, 0);
+	expect_record(&record, &far, ECONNREFUSED);
 }
 
 /* No neighbour of that address; the attempt is given up by TCP or by us. */
@@ -283,6 +301,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, option__values, variants_one_each);
 	SUITE_ADD(&suite, refused__once_for_each_message, variants_wire);
 	SUITE_ADD(&suite, refused__ends_a_receive, variants_one_each);
+	SUITE_ADD(&suite, refused__told_who_asks_later, variants_wire);
 	SUITE_ADD(&suite, nobody__is_told_too, variants_wire);
 	SUITE_ADD(&suite, no_route__is_told_at_once, variants_wire);
 	SUITE_ADD(&suite, others__hear_nothing, variants_one);
