@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance matrix mutants soak demo deb rpm
+	test test-all test-debug conformance interop matrix mutants soak demo deb rpm
 
 all: modules
 
@@ -91,6 +91,9 @@ test-debug:
 conformance:
 	tests/conformance/run 5.10 6.1 6.12 7.x
 
+interop:
+	tests/interop/run
+
 matrix:
 	tests/vm/matrix
 
@@ -122,6 +125,7 @@ help:
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as the oracle'
+	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'

@@ -20,11 +20,13 @@ struct flow {
 	uint32_t count;
 	uint32_t min, max;	/* bytes; both occur, what lies between is spread over all orders */
 	uint32_t zerocopy;	/* MSG_ZEROCOPY with a cookie, except for empty messages */
+	uint32_t gaps;		/* messages that may be missing, where the far end is known to lose */
 };
 
 struct flow_result {
 	uint64_t bytes;
-	uint32_t messages;	/* sent, or received */
+	uint32_t messages;	/* sent, or received; those that may be missing included */
+	uint32_t missing;	/* of them */
 	uint32_t wrong;		/* messages and cookies that were not what they had to be */
 	uint32_t cookies;
 	uint32_t copied;	/* cookies told as "copied" */

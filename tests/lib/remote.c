@@ -138,6 +138,22 @@ int remote_counter(struct remote *remote, const char *name, uint64_t *value)
 	return 0;
 }
 
+int remote_sysctl(struct remote *remote, const char *name, int value)
+{
+	struct remote_request request = { .command = REMOTE_SYSCTL, .value = value };
+	struct remote_reply reply;
+
+	snprintf(request.text, sizeof(request.text), "%s", name);
+	return call(remote, &request, &reply);
+}
+
+int remote_log_has(struct remote *remote, const char *text)
+{
+	struct remote_reply reply;
+
+	return call_text(remote, REMOTE_LOG, text, &reply) ? -1 : (int)reply.value;
+}
+
 int remote_kill(struct remote *remote, struct remote *other)
 {
 	struct remote_request request = { .command = REMOTE_KILL, .value = other->pid };

@@ -27,6 +27,8 @@ enum remote_command {
 	REMOTE_COUNTER,		/* the counter named text */
 	REMOTE_KILL,		/* kill -9 of the process value, and wait until it is gone */
 	REMOTE_CLOSE,		/* closes the socket */
+	REMOTE_SYSCTL,		/* writes value to /proc/sys/text */
+	REMOTE_LOG,		/* value: does the kernel's log have text? */
 };
 
 /* Both VMs run the same build, so plain structs travel. */
@@ -62,6 +64,12 @@ int remote_open(struct remote *remote, const union rds_addr *addr, int buffers);
 int remote_set(struct remote *remote, int level, int option, int value);
 int remote_add_address(struct remote *remote, const char *address);
 int remote_counter(struct remote *remote, const char *name, uint64_t *value);
+
+/* Writes to a file below /proc/sys. */
+int remote_sysctl(struct remote *remote, const char *name, int value);
+
+/* Does the peer's kernel log have this text: 1, 0, or -1. */
+int remote_log_has(struct remote *remote, const char *text);
 
 /* Kills the process of another remote. */
 int remote_kill(struct remote *remote, struct remote *other);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <unistd.h>
 
 #include "counters.h"
@@ -81,6 +82,35 @@ static void serve_kill(struct worker *worker, const struct remote_request *reque
 	while (!rc && !kill(request->value, 0) && !deadline_over(&deadline))
 		deadline_step();
 	answer_errno(worker, rc);
+}
+
+static void serve_sysctl(struct worker *worker, const struct remote_request *request)
+{
+	char path[128];
+	FILE *file;
+	int rc = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", request->text);
+	file = fopen(path, "w");
+	if (file) {
+		rc = fprintf(file, "%d\n", request->value) < 0 ? -1 : 0;
+		if (fclose(file))
+			rc = -1;
+	}
+	answer_errno(worker, rc);
+}
+
+static void serve_log(struct worker *worker, const struct remote_request *request)
+{
+	static char log[1 << 18];
+	int length = klogctl(3 /* read all */, log, sizeof(log) - 1);
+	struct remote_reply reply = { .error = length < 0 ? errno : 0 };
+
+	if (length >= 0) {
+		log[length] = '\0';
+		reply.value = strstr(log, request->text) != NULL;
+	}
+	answer(worker, &reply);
 }
 
 static void serve_send(struct worker *worker, const struct remote_request *request)
@@ -195,6 +225,12 @@ static void serve_one(struct worker *worker, const struct remote_request *reques
 		break;
 	case REMOTE_KILL:
 		serve_kill(worker, request);
+		break;
+	case REMOTE_SYSCTL:
+		serve_sysctl(worker, request);
+		break;
+	case REMOTE_LOG:
+		serve_log(worker, request);
 		break;
 	case REMOTE_CLOSE:
 		answer_errno(worker, close(worker->fd));

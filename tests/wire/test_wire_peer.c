@@ -164,7 +164,7 @@ static int wake_up(struct peer *peer)
 	union rds_addr local = rds_addr_port(&peer->far, 0);
 	int fd = wire_connect(&peer->topology->ns[1], &local, &peer->near, soon());
 
-	return fd < 0 && errno == ECONNRESET ? -1 : owned(peer, fd);
+	return fd < 0 && (errno == ECONNRESET || errno == EPIPE) ? -1 : owned(peer, fd);
 }
 
 static void connect_only(struct peer *peer)

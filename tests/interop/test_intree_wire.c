@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frame by frame against in-tree rds_tcp in the second VM, by the RDS peer of plain TCP sockets
+ * (tests/wire): what in-tree sends, and what it makes of what our module adds to its frames. No rds_zc
+ * runs here. Row 11 is the counterexample that shows why private types are 16 or more.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "link.h"
+#include "pattern.h"
+#include "remote.h"
+#include "suite.h"
+
+#define LIMIT_MS 20000
+#define OUR_PORT 4000
+#define SIZE 3000
+
+#define WARNING "unknown exthdr type"
+#define WARNING_OF_OURS "unknown exthdr type 0x40"
+#define WARNING_OF_9 "unknown exthdr type 0x9"
+
+/* We have the smaller address and dial, or the larger one and are dialled. */
+struct role {
+	const char *name;
+	bool v6;
+	bool larger;
+};
+
+static const struct role roles[] = {
+	{ "we dial", false, false },
+	{ "v6, we dial", true, false },
+	{ "in-tree dials", false, true },
+};
+
+struct end {
+	struct remote remote;	/* its socket is the one that we talk to */
+	union rds_addr near, far;
+	int listener, fd;
+	uint64_t seq;
+};
+
+static uint8_t in[1 << 20], out[1 << 20];
+
+static struct deadline soon(void)
+{
+	return deadline_in(DEADLINE_USUAL_MS);
+}
+
+/* Two addresses that nobody has used, so that in-tree knows nothing of them. */
+static void wire_addresses(struct end *end, const struct role *role)
+{
+	const char *format = role->v6 ? "fd77::2:%x" : "10.77.0.%u";
+	static unsigned int used = 10;
+	char near[64], far[64];
+
+	snprintf(role->larger ? far : near, 64, format, used);
+	snprintf(role->larger ? near : far, 64, format, used + 1);
+	used += 2;
+	assert_int_equal(link_add_address(netns_here(), "eth0", near, role->v6 ? 64 : 24), 0);
+	assert_int_equal(remote_connect(&end->remote), 0);
+	assert_int_equal(remote_add_address(&end->remote, far), 0);
+	end->near = rds_addr(near, OUR_PORT);
+	end->far = rds_addr(far, 0);
+	assert_int_equal(remote_open(&end->remote, &end->far, 4 << 20), 0);
+	end->far = end->remote.addr;
+}
+
+static int must(int fd)
+{
+	if (fd < 0)
+		fail_msg("no TCP connection: %s", strerror(errno));
+	return fd;
+}
+
+static void send_frame(struct end *end, struct frame *frame, const void *payload)
+{
+	frame->seq = end->seq++;
+	assert_int_equal(wire_send(end->fd, frame, payload), 0);
+}
+
+static void wire_open(struct end *end, void **state)
+{
+	const struct role *role = *state;
+	union rds_addr local;
+	int fd;
+
+	*end = (struct end){ .fd = -1, .seq = 1 };
+	wire_addresses(end, role);
+	local = rds_addr_port(&end->near, 0);
+	end->listener = must(wire_listen(netns_here(), &end->near));
+	fd = wire_connect(netns_here(), &local, &end->far, soon());
+	if (role->larger) {
+		/* A wake-up: it may have been reset before we look. */
+		assert_true(fd >= 0 || errno == ECONNRESET || errno == EPIPE);
+		end->fd = must(wire_accept(end->listener, soon()));
+		if (fd >= 0)
+			close(fd);
+	} else {
+		end->fd = must(fd);
+	}
+	assert_int_equal(wire_send_map(end->fd), 0);
+}
+
+static void wire_close(struct end *end)
+{
+	wire_reset(end->fd);
+	close(end->listener);
+	remote_close(&end->remote);
+}
+
+/* The next ping of the probe port; frames that are neither that nor a map are none of these tests. */
+static void next_hello(struct end *end, struct frame *frame)
+{
+	do {
+		if (wire_receive(end->fd, frame, in, soon()))
+			fail_msg("no frame: %s", strerror(errno));
+	} while (frame->flags == FRAME_MAP);
+	assert_int_equal(frame->sport, 1);
+	assert_int_equal(frame->dport, 0);
+}
+
+/* A message of ours arrives at the socket there, whatever its header has beside. */
+static void expect_delivery(struct end *end, struct frame *frame, uint32_t seed)
+{
+	struct flow flow = { .seed = seed, .count = 1, .min = SIZE, .max = SIZE };
+	struct flow_result result;
+
+	assert_int_equal(remote_receive_start(&end->remote, &end->near, &flow, LIMIT_MS), 0);
+	frame->len = SIZE;
+	frame->sport = OUR_PORT;
+	frame->dport = rds_port(&end->far);
+	pattern_fill(out, SIZE, seed);
+	send_frame(end, frame, out);
+	assert_int_equal(remote_finish(&end->remote, &result), 0);
+	if (result.wrong || result.error)
+		fail_msg("message %u: %s: %s", seed, strerror(result.error), result.text);
+}
+
+static void send_hello_ping(struct end *end, const uint8_t ext[FRAME_EXT])
+{
+	struct frame frame = { .sport = 1 };
+
+	memcpy(frame.ext, ext, FRAME_EXT);
+	send_frame(end, &frame, NULL);
+}
+
+/* The pong to our ping, behind whatever else comes. */
+static void expect_pong(struct end *end)
+{
+	struct frame frame;
+
+	do {
+		if (wire_receive(end->fd, &frame, in, soon()))
+			fail_msg("no pong: %s", strerror(errno));
+	} while (frame.flags == FRAME_MAP || frame.sport != 0 || frame.dport != 1);
+}
+
+/*
+ * Row 5: 5.10 to 6.12 tell their paths and nothing else, 7.x all three. Row 1: the map is first. (The
+ * older ones ping after an accept, and not when they dialled for a wake-up.)
+ */
+static void row5_what_in_tree_sends(void **state)
+{
+	static const uint8_t old[FRAME_EXT] = { 5, 0, 8 };
+	struct frame_hello hello;
+	struct frame frame;
+	struct end end;
+	size_t i;
+
+	wire_open(&end, state);
+	assert_int_equal(wire_receive(end.fd, &frame, in, soon()), 0);
+	assert_int_equal(frame.flags, FRAME_MAP);
+	assert_int_equal(frame.len, FRAME_MAP_BYTES);
+	assert_true(frame.seq == 0);
+	next_hello(&end, &frame);
+	assert_int_equal(frame.flags, 0);
+	assert_true(frame.seq != 0);
+	assert_true(frame.ack == 0 && !frame.credit && !frame.padding && !frame.csum);
+	if (memcmp(frame.ext, old, FRAME_EXT)) {
+		assert_true(frame_hello(frame.ext, &hello));
+		assert_int_equal(hello.npaths, 8);
+		assert_true(hello.gen_num != 0);
+		assert_true(hello.sport_idx);
+		assert_int_equal(hello.used, 10);
+		for (i = hello.used; i < FRAME_EXT; i++)
+			assert_int_equal(frame.ext[i], 0);
+	}
+	wire_close(&end);
+}
+
+/* Row 8: a pong without a path count makes it one path, and no further ping comes. */
+static void row8_pong_without_paths(void **state)
+{
+	struct frame frame, pong = { .dport = 1 };
+	struct end end;
+
+	wire_open(&end, state);
+	next_hello(&end, &frame);
+	send_frame(&end, &pong, NULL);
+	frame = (struct frame){ 0 };
+	expect_delivery(&end, &frame, 1);
+	while (!wire_receive(end.fd, &frame, in, deadline_in(1500)))
+		assert_int_equal(frame.flags, FRAME_MAP);
+	assert_int_equal(errno, ETIMEDOUT);
+	/* No second connection: nobody waits at our listener. */
+	assert_int_equal(wire_accept(end.listener, deadline_in(200)), -1);
+	wire_close(&end);
+}
+
+/* Row 10: our private type stands last, and says nothing to in-tree. */
+static void row10_private_type_is_silent(void **state)
+{
+	uint8_t ext[FRAME_EXT];
+	struct frame frame = { 0 };
+	struct end end;
+
+	wire_open(&end, state);
+	frame_put_hello(ext, 1, 0x12345678, false);
+	memcpy(ext + 8, "\x40\x05\x00\x02\x07\x09", 6);
+	send_hello_ping(&end, ext);
+	expect_pong(&end);
+	memcpy(frame.ext, "\x40\xff\xff\xff\xff\xff", 6);
+	expect_delivery(&end, &frame, 2);
+	frame = (struct frame){ 0 };
+	expect_delivery(&end, &frame, 3);
+	assert_int_equal(remote_log_has(&end.remote, WARNING), 0);
+	wire_close(&end);
+}
+
+/* The same behind the port rule, which the older ones do name in their log, and stop there. */
+static void row10_private_type_after_the_port_rule(void **state)
+{
+	uint8_t ext[FRAME_EXT];
+	struct frame frame = { 0 };
+	struct end end;
+
+	wire_open(&end, state);
+	frame_put_hello(ext, 1, 0x12345678, true);
+	memcpy(ext + 10, "\x40\x05\x00\x02\x07\x09", 6);
+	send_hello_ping(&end, ext);
+	expect_pong(&end);
+	expect_delivery(&end, &frame, 2);
+	assert_int_equal(remote_log_has(&end.remote, WARNING_OF_OURS), 0);
+	assert_int_equal(wire_accept(end.listener, deadline_in(200)), -1);
+	wire_close(&end);
+}
+
+/* Our map carries it too: it is taken as any other map. */
+static void row10_private_type_in_a_map(void **state)
+{
+	static uint8_t map[FRAME_MAP_BYTES];
+	struct frame frame = { .flags = FRAME_MAP, .len = FRAME_MAP_BYTES };
+	struct end end;
+
+	wire_open(&end, state);
+	frame_put_hello(frame.ext, 0, 0x12345678, false);
+	memcpy(frame.ext + 5, "\x40\x01\x00\x00\x00\x00", 6);
+	assert_int_equal(wire_send(end.fd, &frame, map), 0);
+	frame = (struct frame){ 0 };
+	expect_delivery(&end, &frame, 4);
+	assert_int_equal(remote_log_has(&end.remote, WARNING), 0);
+	wire_close(&end);
+}
+
+/* Row 12: nothing of it is looked at. */
+static void row12_random_fields(void **state)
+{
+	static const struct frame frames[] = {
+		{ .ack = 0x0123456789abcdef },
+		{ .credit = 0xff },
+		{ .padding = 0xdeadbeef },
+		{ .csum = 0x1234 },
+		{ .flags = 0xe2 },
+		{ .ack = UINT64_MAX, .credit = 1, .padding = 2, .csum = 3, .flags = 0xea },
+	};
+	struct end end;
+	uint32_t i;
+
+	wire_open(&end, state);
+	for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		struct frame frame = frames[i];
+
+		expect_delivery(&end, &frame, 10 + i);
+	}
+	wire_close(&end);
+}
+
+/* The duplicate rule that ours follows, with in-tree as the oracle. */
+static void sequence__duplicate_rule(void **state)
+{
+	struct frame frame = { 0 }, old = {
+		.len = SIZE, .flags = FRAME_AGAIN, .sport = OUR_PORT,
+	};
+	struct end end;
+
+	wire_open(&end, state);
+	end.seq = 1000;
+	expect_delivery(&end, &frame, 1);
+	/* Marked and old: dropped, or the next flow would meet it. */
+	end.seq = 999;
+	old.dport = rds_port(&end.far);
+	send_frame(&end, &old, NULL);
+	/* Old, and not marked: taken. */
+	end.seq = 7;
+	frame = (struct frame){ 0 };
+	expect_delivery(&end, &frame, 2);
+	/* Marked, and the next: taken. */
+	frame = (struct frame){ .flags = FRAME_AGAIN };
+	expect_delivery(&end, &frame, 3);
+	end.seq = 1ull << 60;
+	frame = (struct frame){ 0 };
+	expect_delivery(&end, &frame, 4);
+	wire_close(&end);
+}
+
+/*
+ * Row 11, to be the last: it leaves a line in the log. A type below 16 is misread byte by byte, and
+ * the line names it.
+ */
+static void row11_low_private_type_is_misread(void **state)
+{
+	static const uint8_t ext[FRAME_EXT] = { 5, 0, 1, 9, 5, 0, 2 };
+	struct end end;
+
+	wire_open(&end, state);
+	assert_int_equal(remote_log_has(&end.remote, WARNING_OF_9), 0);
+	send_hello_ping(&end, ext);
+	expect_pong(&end);
+	assert_int_equal(remote_log_has(&end.remote, WARNING_OF_9), 1);
+	wire_close(&end);
+}
+
+static void add(struct suite *suite, const char *name, CMUnitTestFunction function, size_t many)
+{
+	size_t i;
+
+	for (i = 0; i < many; i++)
+		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
+}
+
+#define ADD(function, many) add(&suite, #function, function, many)
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "intree_wire" };
+
+	ADD(row5_what_in_tree_sends, 2);
+	ADD(row8_pong_without_paths, 1);
+	ADD(row10_private_type_is_silent, 3);
+	ADD(row10_private_type_in_a_map, 3);
+	ADD(row10_private_type_after_the_port_rule, 1);
+	ADD(row12_random_fields, 3);
+	ADD(sequence__duplicate_rule, 3);
+	ADD(row11_low_private_type_is_misread, 1);
+	return suite_run_unloaded(&suite, argc, argv);
+}
