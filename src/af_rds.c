@@ -16,6 +16,7 @@
 
 #include <asm/ioctls.h>
 
+#include "proto_mem.h"
 #include "rdsz.h"
 #include "socket.h"
 #include "trace.h"
@@ -26,11 +27,13 @@ MODULE_PARM_DESC(unprivileged, "0: socket() takes CAP_NET_RAW (default 1: everyb
 
 /* New sockets behave as in-tree to the letter: this is the family of AF_RDS programs. */
 static bool rdsz_af_rds __read_mostly;
+RDSZ_PROTO_MEM_DEFINE();
 
 struct proto rdsz_proto = {
 	.name		= "RDS-ZC",
 	.owner		= THIS_MODULE,
 	.obj_size	= sizeof(struct rdsz_sock),
+	RDSZ_PROTO_MEM_OPS,
 };
 
 /* Wake whoever sleeps on or polls the socket for one of @events. Any context. */

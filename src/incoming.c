@@ -51,6 +51,7 @@ struct rdsz_incoming *rdsz_incoming_alloc(u32 len, bool is_inline, gfp_t gfp)
 	inc->len = len;
 	inc->mem = size;
 	inc->is_inline = is_inline;
+	inc->is_charged = gfp & __GFP_ACCOUNT;
 	return inc;
 }
 
@@ -173,9 +174,11 @@ static void rdsz_recv_check_congestion(struct rdsz_sock *rs)
 	u64 limit = rdsz_rcvbuf(rs);
 
 	lockdep_assert_held(&rs->queue_lock);
-	if (!rs->congested && (rs->rcv_bytes > limit || rs->rcv_mem > 8 * limit))
+	if (!rs->congested && (rs->rcv_bytes > limit || rs->rcv_mem > 8 * limit ||
+			       rs->rcv_cgroup_full))
 		rdsz_cong_set_local(rs, true);
-	else if (rs->congested && rs->rcv_bytes < limit / 2 && rs->rcv_mem < 4 * limit)
+	else if (rs->congested && rs->rcv_bytes < limit / 2 && rs->rcv_mem < 4 * limit &&
+		 !rs->rcv_cgroup_full)
 		rdsz_cong_set_local(rs, false);
 }
 
@@ -185,6 +188,7 @@ static void rdsz_recv_charge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 	rs->rcv_bytes += inc->len;
 	rs->rcv_mem += inc->mem;
 	rs->rcv_msgs++;
+	rdsz_rcvmem_add(rs, inc);
 	atomic_long_add(inc->mem, &rs->rn->rcv_mem);
 	rdsz_stat_add(rs->rn, recv_bytes_added_to_sock, inc->len);
 	rdsz_recv_check_congestion(rs);
@@ -247,6 +251,7 @@ void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 	rs->rcv_bytes -= inc->len;
 	rs->rcv_mem -= inc->mem;
 	rs->rcv_msgs--;
+	rdsz_rcvmem_sub(rs, inc);
 	rdsz_recv_check_congestion(rs);
 	spin_unlock_bh(&rs->queue_lock);
 	atomic_long_sub(inc->mem, &rs->rn->rcv_mem);

@@ -256,6 +256,8 @@ enum {
  * @rcv_bytes: their payload bytes
  * @rcv_msgs: their number
  * @rcv_mem: memory they hold, bookkeeping included
+ * @rcv_foreign: of it, what is ours to charge to the memory cgroup of the socket
+ * @rcv_cgroup_full: the cgroup was full; the port is congested meanwhile
  * @congested: our port's bit is set in the map of our address
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
  * @peer_error: wants to know about peers that cannot be reached, written under @queue_lock
@@ -290,6 +292,8 @@ struct rdsz_sock {
 	u64			rcv_bytes;
 	u64			rcv_mem;
 	u32			rcv_msgs;
+	u64			rcv_foreign;
+	bool			rcv_cgroup_full;
 	bool			congested;
 	bool			dead;
 
@@ -385,6 +389,7 @@ enum {
  * @seq: sequence number of its header
  * @len: payload bytes
  * @mem: bytes of memory charged, bookkeeping included
+ * @is_charged: it belongs to a memory cgroup already, that of the local sender
  * @inline_data: room for small payloads, @len bytes were allocated if @is_inline
  */
 struct rdsz_incoming {
@@ -399,6 +404,7 @@ struct rdsz_incoming {
 	u32			len;
 	u32			mem;
 	bool			is_inline;
+	bool			is_charged;
 	u8			inline_data[];
 };
 
@@ -701,6 +707,10 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc);
 void rdsz_recv_purge(struct rdsz_sock *rs);
 bool rdsz_recv_paused(struct rdsz_path *path);
+
+/* rcvmem.c */
+void rdsz_rcvmem_add(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
+void rdsz_rcvmem_sub(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
 
 /* completion.c */
 struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk);

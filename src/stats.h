@@ -109,6 +109,7 @@
 	X(recv_drop_ping,		"pings not answered: too many waiting, or no memory") \
 	X(recv_drop_ping_rate,		"pings not answered: more than ping_rate in a second") \
 	X(recv_paused,			"times reading stopped at rcv_mem_max") \
+	X(recv_cgroup_full,		"times a port was congested because the memory cgroup of its socket is full") \
 	X(recv_copied_small,		"received pieces copied out of badly filled buffers") \
 	X(peer_errors,			"unreachable peers told to sockets with RDSZC_PEER_ERROR") \
 	X(peer_errors_lost,		"the same not told: no memory, or SO_RCVBUF full of them") \

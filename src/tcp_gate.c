@@ -2,10 +2,11 @@
 /*
  * tcp_gate.c - decides about connection requests before anything is allocated for them.
  *
- * TCP asks the listener's conn_request() for each SYN. Ours answers for those that are to be refused:
- * TCP then sends a reset, the peer sees "connection refused" and backs off as in-tree RDS does after a
- * failed connect (a reset after the handshake would make it try again at once, for ever). What passes
- * goes on to TCP's own function.
+ * TCP asks the listener's conn_request() for each SYN. Ours answers those that are to be refused by a
+ * reset: the peer sees "connection refused" and backs off as in-tree RDS does after a failed connect
+ * (a reset after the handshake would make it try again at once, for ever; no answer would make it wait
+ * for TCP's time-out). What passes goes on to TCP's own function. Kernels differ in what they make of
+ * an error from here, so there is none.
  *
  * The functions of a listening socket are a constant table of TCP; a listener of ours points to a copy
  * of it, which differs in this one entry. Accepted sockets may inherit the copy, for which the entry
@@ -17,6 +18,7 @@
 #include <net/tcp.h>
 
 #include "tcp.h"
+#include "tcp_reset.h"
 
 enum {
 	RDSZ_GATE_V4,
@@ -87,11 +89,11 @@ static int rdsz_gate_conn_request(struct sock *sk, struct sk_buff *skb)
 	bool v6 = sk->sk_family == AF_INET6;
 	struct rdsz_conn_key key;
 
-	if (!rn || READ_ONCE(rn->dying))
-		return -1;
 	rdsz_gate_key(skb, &key);
-	if (!rdsz_gate_open(rn, &key))
-		return -1;
+	if (!rn || READ_ONCE(rn->dying) || !rdsz_gate_open(rn, &key)) {
+		rdsz_tcp_send_reset(sk, skb);
+		return 0;
+	}
 	return rdsz_gate_original[v6]->conn_request(sk, skb);
 }
 

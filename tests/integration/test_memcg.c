@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Memory that sockets hold is charged to the memory cgroup of whoever made them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "ends.h"
+#include "suite.h"
+
+#define ROOT "/tmp/rdsz-cgroup"
+#define GROUP ROOT "/rdsz"
+#define MESSAGE 65536
+#define MIB (1 << 20)
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	ssize_t rc;
+
+	if (fd < 0)
+		return -1;
+	rc = write(fd, text, strlen(text));
+	close(fd);
+	return rc < 0 ? -1 : 0;
+}
+
+/* A value of memory.stat, or of a file with one number. */
+static long get(const char *file, const char *name)
+{
+	char line[256], path[256];
+	long value = -1;
+	FILE *stream;
+
+	snprintf(path, sizeof(path), GROUP "/%s", file);
+	stream = fopen(path, "r");
+	assert_non_null(stream);
+	while (fgets(line, sizeof(line), stream)) {
+		size_t length = strlen(name);
+
+		if (strncmp(line, name, length))
+			continue;
+		value = atol(line + length);
+		break;
+	}
+	fclose(stream);
+	return value;
+}
+
+static int cgroup_setup(void **state)
+{
+	if (topology_setup(state))
+		return -1;
+	mkdir("/tmp", 0755);
+	mkdir(ROOT, 0755);
+	if (mount("none", ROOT, "cgroup2", 0, NULL))
+		return -1;
+	if (put(ROOT "/cgroup.subtree_control", "+memory") || mkdir(GROUP, 0755)) {
+		perror("no memory cgroup");
+		return -1;
+	}
+	return 0;
+}
+
+static int cgroup_teardown(void **state)
+{
+	int rc = topology_teardown(state);
+
+	put(ROOT "/cgroup.procs", "0");
+	/* The sockets are gone, but their cgroup may have to wait for TCP. */
+	rmdir(GROUP);
+	umount2(ROOT, MNT_DETACH);
+	rmdir(ROOT);
+	return rc;
+}
+
+/* The far socket belongs to the cgroup, the process does not stay. */
+static struct ends far_in_group(void **state)
+{
+	struct ends ends = { .topology = *state };
+
+	ends.tx = topology_near(ends.topology, &ends.near);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	ends.rx = topology_far(ends.topology, &ends.far);
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+	assert_int_equal(rds_set_buffers(ends.tx, 64 * MIB, 0), 0);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, 64 * MIB), 0);
+	return ends;
+}
+
+static bool wait_queued(const struct ends *ends, const struct counters *before, uint64_t count)
+{
+	return counter_wait(topology_far_ns(ends->topology, 0), before, "recv_queued", count,
+			    deadline_in(DEADLINE_USUAL_MS));
+}
+
+static void unread__is_charged_until_it_is_read(void **state)
+{
+	struct ends ends = far_in_group(state);
+	struct counters before;
+	const int count = 128;
+	int i;
+
+	assert_int_equal(counters_read(topology_far_ns(ends.topology, 0), &before), 0);
+	assert_in_range(get("memory.stat", "sock "), 0, MIB);
+	for (i = 0; i < count; i++)
+		send_pattern(ends.tx, MESSAGE, i, &ends.far);
+	assert_true(wait_queued(&ends, &before, count));
+	assert_in_range(get("memory.stat", "sock "), count * MESSAGE, 4 * count * MESSAGE);
+	for (i = 0; i < count; i++)
+		receive_pattern(ends.rx, MESSAGE, i, &ends.near);
+	assert_in_range(get("memory.stat", "sock "), 0, MIB);
+}
+
+static void unread__is_uncharged_at_close(void **state)
+{
+	struct ends ends = far_in_group(state);
+	struct counters before;
+	int i;
+
+	assert_int_equal(counters_read(topology_far_ns(ends.topology, 0), &before), 0);
+	for (i = 0; i < 64; i++)
+		send_pattern(ends.tx, MESSAGE, i, &ends.far);
+	assert_true(wait_queued(&ends, &before, 64));
+	assert_in_range(get("memory.stat", "sock "), 64 * MESSAGE, 256 * MESSAGE);
+	topology_close(ends.topology, ends.rx);
+	assert_int_equal(get("memory.stat", "sock "), 0);
+}
+
+/* A full cgroup stops the sender by congestion; what came is kept, and all arrives in the end. */
+static void unread__full_group_is_congestion(void **state)
+{
+	static unsigned char bytes[MESSAGE];
+	struct ends ends = far_in_group(state);
+	const struct netns *far = topology_far_ns(ends.topology, 0);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct counters before;
+	int sent = 0, got = 0;
+
+	assert_int_equal(put(GROUP "/memory.max", "4M"), 0);
+	assert_int_equal(counters_read(far, &before), 0);
+	/* The receive buffer alone would take 64 MiB. */
+	while (sent < 500 && !deadline_over(&deadline)) {
+		if (rds_send(ends.tx, bytes, MESSAGE, &ends.far, MSG_DONTWAIT) == MESSAGE) {
+			sent++;
+			assert_true(wait_queued(&ends, &before, sent));
+			continue;
+		}
+		assert_int_equal(errno, ENOBUFS);
+		break;
+	}
+	assert_in_range(sent, 8, 200);
+	assert_true(counter_moved(far, &before, "recv_cgroup_full") >= 1);
+	/* What was under way when it became full still came. */
+	assert_in_range(get("memory.current", ""), 0, 6 * MIB);
+	while (got < sent) {
+		assert_int_equal(rds_recv(ends.rx, bytes, MESSAGE, NULL, 0), MESSAGE);
+		got++;
+	}
+	send_pattern(ends.tx, MESSAGE, 7, &ends.far);
+	receive_pattern(ends.rx, MESSAGE, 7, &ends.near);
+}
+
+/* What waits to be sent is the sender's. */
+static void unsent__is_charged(void **state)
+{
+	struct ends ends = ends_open(state);
+	union rds_addr nobody = nobody_home(ends.topology);
+	static unsigned char bytes[MESSAGE];
+	const int count = 128;
+	long before;
+	int i;
+
+	assert_int_equal(rds_set_buffers(ends.tx, 64 * MIB, 0), 0);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	before = get("memory.current", "");
+	for (i = 0; i < count; i++)
+		assert_int_equal(rds_send(ends.tx, bytes, MESSAGE, &nobody, MSG_DONTWAIT), MESSAGE);
+	assert_in_range(get("memory.current", "") - before, count * MESSAGE,
+			2 * count * MESSAGE);
+	topology_close(ends.topology, ends.tx);
+	assert_in_range(get("memory.current", ""), 0, before + 2 * MIB);
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
+static void add(struct suite *suite, const char *name, CMUnitTestFunction function,
+		const struct variant *variants)
+{
+	size_t i = suite->count;
+
+	suite_add(suite, name, function, variants);
+	for (; i < suite->count; i++) {
+		suite->tests[i].setup_func = cgroup_setup;
+		suite->tests[i].teardown_func = cgroup_teardown;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "memcg" };
+
+	add(&suite, "unread__is_charged_until_it_is_read", unread__is_charged_until_it_is_read,
+	    variants_wire);
+	add(&suite, "unread__is_uncharged_at_close", unread__is_uncharged_at_close, variants_one);
+	add(&suite, "unread__full_group_is_congestion", unread__full_group_is_congestion,
+	    variants_one);
+	add(&suite, "unsent__is_charged", unsent__is_charged, variants_one);
+	return suite_run(&suite, argc, argv);
+}
