@@ -118,7 +118,7 @@ int conf_socket(struct topology *topology, const struct netns *ns)
 /* All of them are there, and have been for a while. */
 static void wait_lanes(const struct netns *ns)
 {
-	struct deadline deadline = deadline_in(2000);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	int quiet = 0;
 
 	while (quiet < 5 && !deadline_over(&deadline)) {

@@ -307,8 +307,8 @@ static void row_093__messages(void **state)
 			 600);
 	send_pattern(ends.rx, 70, 1, &ends.near);
 	send_pattern(ends.rx, 80, 2, &ends.near);
-	conf_wait_drained(ends.rx);
-	usleep(200000);
+	while (own_messages(ends.tx, RDS_INFO_RECV_MESSAGES, &ends.near, &ends.far) < 150)
+		deadline_step();
 	assert_int_equal(own_messages(ends.tx, RDS_INFO_RECV_MESSAGES, &ends.near, &ends.far), 150);
 	info = info_read(ends.tx, RDS6_INFO_RECV_MESSAGES);
 	assert_int_equal(info.each, 50);

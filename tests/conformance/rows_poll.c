@@ -96,9 +96,10 @@ static void row_077__a_map_update_is_seen_once(void **state)
 	settled_events(ends.tx);
 	assert_int_equal(settled_events(ends.tx), POLLOUT | POLLWRNORM);
 	assert_int_equal(rds_set_buffers(ends.rx, 0, R), 0);
-	while (rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT) > 0)
+	while (rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT) > 0 || errno == EAGAIN)
 		usleep(2000);
 	assert_int_equal(errno, ENOBUFS);
+	conf_wait_drained(ends.tx);
 	usleep(300000);
 	assert_int_equal(conf_events(ends.tx) & ~(POLLOUT | POLLWRNORM), want);
 	assert_int_equal(conf_events(ends.tx) & ~(POLLOUT | POLLWRNORM), 0);
