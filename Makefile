@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo deb rpm
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable deb rpm
 
 all: modules
 
@@ -100,6 +100,11 @@ matrix:
 mutants:
 	tests/mutants/run
 
+# Connections killed a thousand times with 4 MiB in TCP, and a peer that loses its power.
+test-reliable:
+	tests/vm/run --timeout=7200 7.x 'test_delivery --only=unread__killed_and_sent_again* rounds=1000'
+	tests/vm/run --peer --restarts 6.1 test_restart
+
 soak:
 	tests/soak/run $(MINUTES)
 
@@ -128,6 +133,7 @@ help:
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
+	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm: build/rpm'

@@ -154,6 +154,12 @@ int remote_log_has(struct remote *remote, const char *text)
 	return call_text(remote, REMOTE_LOG, text, &reply) ? -1 : (int)reply.value;
 }
 
+void remote_restart(const char *mode)
+{
+	printf("RDSZ-ASK restart %s\n", mode);
+	fflush(stdout);
+}
+
 int remote_kill(struct remote *remote, struct remote *other)
 {
 	struct remote_request request = { .command = REMOTE_KILL, .value = other->pid };
@@ -272,4 +278,24 @@ void pair_close(struct pair *pair)
 {
 	remote_close(&pair->remote);
 	close(pair->fd);
+}
+
+void pair_reopen_far(struct pair *pair)
+{
+	char text[INET6_ADDRSTRLEN];
+	const void *ip = pair->far.sa.sa_family == AF_INET ? (const void *)&pair->far.in.sin_addr :
+							     (const void *)&pair->far.in6.sin6_addr;
+	unsigned int tries = 0;
+
+	remote_close(&pair->remote);
+	/* The old life may still answer for a moment, and the new one takes a while to boot. */
+	while (remote_connect(&pair->remote) || remote_add_address(&pair->remote,
+			inet_ntop(pair->far.sa.sa_family, ip, text, sizeof(text)))) {
+		remote_close(&pair->remote);
+		if (++tries == 20)
+			fail_msg("the peer does not come back: %s", strerror(errno));
+		sleep(1);
+	}
+	if (remote_open(&pair->remote, &pair->far, PAIR_BUFFERS))
+		fail_msg("no socket on the restarted peer: %s", strerror(errno));
 }

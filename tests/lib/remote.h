@@ -87,6 +87,12 @@ int remote_finish(struct remote *remote, struct flow_result *result);
 int remote_progress(struct remote *remote, struct flow_result *result);
 int remote_stop(struct remote *remote, uint32_t count, unsigned int limit_ms);
 
+/*
+ * Has the peer's VM killed, without a word to its kernel, and started again with what `mode` says
+ * (tests/vm/run --restarts). All remotes are gone; the next remote_connect() waits for its new life.
+ */
+void remote_restart(const char *mode);
+
 /* ---- the two ends of a test ---- */
 
 struct pair {
@@ -104,6 +110,9 @@ void pair_open(struct pair *pair, bool v6, bool larger);
 /* One more pair of sockets on the same two addresses. */
 void pair_open_beside(struct pair *pair, const struct pair *first);
 void pair_close(struct pair *pair);
+
+/* The far socket of a pair again, on the same address and port, after the peer was restarted. */
+void pair_reopen_far(struct pair *pair);
 
 /* Room for this many bytes of messages in a socket of a pair. */
 #define PAIR_BUFFERS (64 << 20)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The peer's machine loses its power and comes back (tests/vm/run --peer --restarts): with our module,
+ * with in-tree RDS, and with ours again.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "pattern.h"
+#include "remote.h"
+#include "suite.h"
+#include "zc.h"
+
+#define LIMIT_MS 60000
+#define UNLIMITED (1 << 30)
+#define MESSAGES 48
+
+struct role {
+	const char *name;
+	bool larger;
+};
+
+static const struct role roles[] = {
+	{ "we dial", false },
+	{ "the peer dials", true },
+};
+
+static const struct role *role_of(void **state)
+{
+	return *state;
+}
+
+static void assert_flow(const char *who, const struct flow_result *result, uint32_t count)
+{
+	if (result->wrong || result->error)
+		fail_msg("%s: %u wrong, %s: %s", who, result->wrong, strerror(result->error),
+			 result->text);
+	assert_int_equal(result->messages, count);
+}
+
+/* Booting takes its time under emulation: the limit of a test, again. */
+static void restart(struct pair *pair, const char *mode)
+{
+	alarm(300 * time_scale());
+	remote_restart(mode);
+	pair_reopen_far(pair);
+}
+
+/* So little that the peer's TCP takes it unread. */
+static struct flow flow_of(uint32_t seed)
+{
+	return (struct flow){ .seed = seed, .count = MESSAGES, .min = 0, .max = 1024 };
+}
+
+static void to_peer(struct pair *pair, uint32_t seed)
+{
+	struct flow flow = flow_of(seed);
+	struct flow_result sent, received;
+
+	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, &flow, LIMIT_MS), 0);
+	flow_send(pair->fd, &pair->far, &flow, LIMIT_MS, &sent);
+	assert_flow("sender", &sent, flow.count);
+	assert_int_equal(remote_finish(&pair->remote, &received), 0);
+	assert_flow("receiver", &received, flow.count);
+}
+
+static void from_peer(struct pair *pair, uint32_t seed)
+{
+	struct flow flow = flow_of(seed);
+	struct flow_result sent, received;
+
+	assert_int_equal(remote_send_start(&pair->remote, &pair->near, &flow, LIMIT_MS), 0);
+	flow_receive(pair->fd, &pair->far, &flow, LIMIT_MS, &received);
+	assert_flow("receiver", &received, flow.count);
+	assert_int_equal(remote_finish(&pair->remote, &sent), 0);
+	assert_flow("sender", &sent, flow.count);
+}
+
+static void wait_until_tcp_has_it(int fd)
+{
+	struct deadline deadline = deadline_in(LIMIT_MS);
+	int left = -1;
+
+	while (!ioctl(fd, SIOCOUTQ, &left) && left) {
+		if (deadline_over(&deadline))
+			fail_msg("%d bytes are not acknowledged by TCP", left);
+		deadline_step();
+	}
+	assert_int_equal(left, 0);
+}
+
+static uint64_t retained_now(void)
+{
+	uint64_t ended = counter_now(netns_here(), "msg_retained_done");
+
+	return counter_now(netns_here(), "msg_retained") - ended;
+}
+
+static void wait_until_nothing_is_retained(void)
+{
+	struct deadline deadline = deadline_in(LIMIT_MS);
+
+	while (retained_now()) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+/* The peer's TCP has acknowledged all, its RDS has read none of it, and it dies. */
+static void killed__what_was_in_no_queue_comes_once(void **state)
+{
+	struct flow flow = flow_of(1000);
+	struct flow_result sent, received;
+	struct pair pair;
+
+	pair_open(&pair, false, role_of(state)->larger);
+	to_peer(&pair, 1);
+	from_peer(&pair, 500);
+	/* A message that nobody reads is over the limit: the peer stops to read from TCP. */
+	assert_int_equal(remote_sysctl(&pair.remote, "net/rds_zc/rcv_mem_max", 1), 0);
+	send_pattern(pair.fd, 100, 2, &pair.far);
+	wait_until_tcp_has_it(pair.fd);
+	wait_until_nothing_is_retained();
+	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &sent);
+	assert_flow("sender", &sent, flow.count);
+	wait_until_tcp_has_it(pair.fd);
+	assert_int_equal(retained_now(), flow.count);
+
+	restart(&pair, "rds_zc");
+	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
+	assert_int_equal(remote_finish(&pair.remote, &received), 0);
+	assert_flow("receiver", &received, flow.count);
+	to_peer(&pair, 3000);
+	from_peer(&pair, 3500);
+	pair_close(&pair);
+}
+
+/* Each life of the peer is learned anew: traffic goes on. */
+static void restarted__into_intree_and_back(void **state)
+{
+	struct pair pair;
+
+	pair_open(&pair, false, role_of(state)->larger);
+	to_peer(&pair, 1);
+	from_peer(&pair, 500);
+
+	restart(&pair, "intree");
+	to_peer(&pair, 5000);
+	from_peer(&pair, 5500);
+
+	restart(&pair, "rds_zc");
+	to_peer(&pair, 7000);
+	from_peer(&pair, 7500);
+	pair_close(&pair);
+}
+
+static void add_all(struct suite *suite, const char *name, CMUnitTestFunction function)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "restart" };
+
+	add_all(&suite, "killed__what_was_in_no_queue_comes_once",
+		killed__what_was_in_no_queue_comes_once);
+	add_all(&suite, "restarted__into_intree_and_back", restarted__into_intree_and_back);
+	return suite_run(&suite, argc, argv);
+}
