@@ -56,6 +56,7 @@ void rdsz_conn_proved(struct rdsz_conn *conn)
 bool rdsz_conn_is_busy(const struct rdsz_conn *conn)
 {
 	return !list_empty_careful(&conn->path.send_queue) ||
+		!list_empty_careful(&conn->path.retained) ||
 		!list_empty_careful(&conn->path.retrans);
 }
 

@@ -77,6 +77,7 @@ void rdsz_handshake_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 		rdsz_handshake_set_peer(path, RDSZ_PEER_OURS, hs.caps);
 	else
 		rdsz_handshake_set_peer(path, RDSZ_PEER_INTREE, 0);
+	WRITE_ONCE(path->settle, true);
 	if (hs.gen_num)
 		WRITE_ONCE(path->conn->peer_gen, hs.gen_num);
 }
@@ -121,8 +122,10 @@ void rdsz_handshake_go_on(struct rdsz_path *path)
 		rdsz_path_kick(path, false);
 	}
 	if (time_after(jiffies, path->hello_until) &&
-	    cmpxchg(&path->peer, RDSZ_PEER_UNKNOWN, RDSZ_PEER_INTREE) == RDSZ_PEER_UNKNOWN)
+	    cmpxchg(&path->peer, RDSZ_PEER_UNKNOWN, RDSZ_PEER_INTREE) == RDSZ_PEER_UNKNOWN) {
 		rdsz_stat_inc(path->conn->rn, handshake_unanswered);
+		rdsz_ack_settle(path);
+	}
 	if (rdsz_path_peer(path) == RDSZ_PEER_UNKNOWN ||
 	    test_bit(RDSZ_PATH_HELLO_DUE, &path->flags))
 		rdsz_path_poke(path, RDSZ_HELLO_LOOK_MS);

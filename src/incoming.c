@@ -350,6 +350,12 @@ void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rds
 	};
 	u64 seq = be64_to_cpu(hdr->seq);
 
+	if (rdsz_ack_is_pure(path, hdr)) {
+		rdsz_stat_inc(conn->rn, ack_received);
+		rdsz_incoming_put(inc);
+		return;
+	}
+	rdsz_ack_owe(path, hdr);	/* sent after the delivery below, at the earliest */
 	if (rdsz_seq_is_duplicate(seq, path->next_rx_seq, hdr->flags)) {
 		rdsz_drop(conn->rn, recv_drop_old_seq, &from, &to, inc->len);
 		rdsz_incoming_put(inc);

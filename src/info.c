@@ -251,19 +251,28 @@ static void rdsz_info_connections(struct rdsz_info *info)
 			rdsz_info_connection(info, conn);
 }
 
-static void rdsz_info_queue(struct rdsz_info *info, struct rdsz_path *path)
+static void rdsz_info_queue(struct rdsz_info *info, struct rdsz_path *path,
+			    struct list_head *queue)
 {
 	const struct rdsz_conn_key *key = &path->conn->key;
-	struct list_head *queue = info->what == RDS_INFO_SEND_MESSAGES ? &path->send_queue :
-									 &path->retrans;
 	struct rdsz_endpoint us = { .ip = key->local }, them = { .ip = key->peer };
 	struct rdsz_message *m;
 
-	spin_lock_bh(&path->lock);
 	list_for_each_entry(m, queue, path_node) {
 		us.port = m->hdr.sport;
 		them.port = m->hdr.dport;
 		rdsz_info_message(info, be64_to_cpu(m->hdr.seq), m->len, &us, &them);
+	}
+}
+
+static void rdsz_info_queues(struct rdsz_info *info, struct rdsz_path *path)
+{
+	spin_lock_bh(&path->lock);
+	if (info->what == RDS_INFO_SEND_MESSAGES) {
+		rdsz_info_queue(info, path, &path->send_queue);
+	} else {
+		rdsz_info_queue(info, path, &path->retained);
+		rdsz_info_queue(info, path, &path->retrans);
 	}
 	spin_unlock_bh(&path->lock);
 }
@@ -285,7 +294,7 @@ static void rdsz_info_lanes(struct rdsz_info *info,
 
 static void rdsz_info_messages(struct rdsz_info *info)
 {
-	rdsz_info_lanes(info, rdsz_info_queue);
+	rdsz_info_lanes(info, rdsz_info_queues);
 }
 
 /* ---- TCP sockets ---- */

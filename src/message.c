@@ -4,8 +4,8 @@
  *
  * A queued message is on two lists: of the path it travels and of the socket that sent it. They part
  * at different times: the socket's send buffer is released when TCP has the acknowledgement, the path
- * keeps the message while it may have to be sent again, and close() or a cancel withdraws it from
- * both. RDSZ_MSG_ON_SOCK decides the race for the socket's side: who clears the bit unlinks the
+ * keeps the message while it may have to be sent again (see ack.c), and close() or a cancel withdraws
+ * it from both. RDSZ_MSG_ON_SOCK decides the race for the socket's side: who clears the bit unlinks the
  * message, releases its send buffer space and drops the socket reference. The others leave it alone.
  */
 #include <linux/slab.h>
@@ -87,6 +87,40 @@ void rdsz_message_release_space(struct rdsz_message *m)
 }
 
 /**
+ * rdsz_message_take_space() - first half of giving send buffer space back, for many messages at once
+ * @m: message, its path's lock is held
+ * @space: collects it, for rdsz_messages_give_space()
+ */
+void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space)
+{
+	struct rdsz_sock *rs = m->rs;
+
+	lockdep_assert_held(&m->path->lock);
+	if (!test_and_clear_bit(RDSZ_MSG_ON_SOCK, &m->flags))
+		return;
+	spin_lock(&rs->queue_lock);
+	rdsz_message_unlink(rs, m);
+	spin_unlock(&rs->queue_lock);
+	list_add_tail(&m->sock_node, space);
+}
+
+/* The other half, with no lock held: each sender is woken once for a row of its messages. */
+void rdsz_messages_give_space(struct list_head *space)
+{
+	struct rdsz_message *m, *next;
+
+	list_for_each_entry_safe(m, next, space, sock_node) {
+		struct rdsz_sock *rs = m->rs;
+
+		if (list_is_last(&m->sock_node, space) || next->rs != rs)
+			rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
+		list_del_init(&m->sock_node);
+		sock_put(&rs->sk);
+		rdsz_message_put(m);
+	}
+}
+
+/**
  * rdsz_message_dequeue() - take a message off its path: it is not sent (again)
  * @m: message; the caller holds a reference
  *
@@ -103,6 +137,7 @@ bool rdsz_message_dequeue(struct rdsz_message *m)
 	queued = test_and_clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	if (queued) {
 		rdsz_path_load_left(path, m);
+		rdsz_unretain(m);
 		list_del_init(&m->path_node);
 	}
 	spin_unlock_bh(&path->lock);

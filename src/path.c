@@ -86,22 +86,12 @@ void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock)
 	rdsz_path_poke(path, 0);
 }
 
-/**
- * rdsz_path_heard() - a valid frame came: the connection works, the next reconnect may be quick
- * @path: path
- * @snd_una: what TCP has acknowledged so far; the first frame makes it count, see rdsz_path_acked()
- *
- * Context: under the lock of the TCP socket.
- */
-void rdsz_path_heard(struct rdsz_path *path, u32 snd_una)
+/* A valid frame came: the connection works, the next reconnect may be quick. */
+void rdsz_path_heard(struct rdsz_path *path)
 {
 	rdsz_conn_proved(path->conn);
 	if (READ_ONCE(path->backoff))
 		WRITE_ONCE(path->backoff, 0);
-	if (test_bit(RDSZ_PATH_HEARD, &path->flags))
-		return;
-	set_bit(RDSZ_PATH_HEARD, &path->flags);
-	rdsz_path_acked(path, snd_una);
 }
 
 /* ---- transmitting ---- */
@@ -270,42 +260,6 @@ void rdsz_path_enqueue(struct rdsz_message *m)
 	spin_unlock_bh(&path->lock);
 }
 
-/**
- * rdsz_path_acked() - TCP has an acknowledgement
- * @path: path
- * @snd_una: everything before it has reached the peer's TCP
- *
- * Until the peer has sent a frame on this connection, its RDS may not have it: a peer that has no use
- * for a connection (its own attempt is under way, or it takes the old one for alive) resets it after
- * its TCP has acknowledged what we sent at once. Each RDS opens with its congestion map, so the wait
- * is short, and what is lost so is sent again.
- *
- * Context: process or softirq, perhaps under the lock of the TCP socket.
- */
-void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
-{
-	struct rdsz_message *m, *next;
-	LIST_HEAD(done);
-
-	if (!test_bit(RDSZ_PATH_HEARD, &path->flags))
-		return;
-	spin_lock_bh(&path->lock);
-	list_for_each_entry_safe(m, next, &path->retrans, path_node) {
-		if (!rdsz_tcp_seq_acked(m->tcp_end, snd_una))
-			break;
-		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
-		rdsz_path_load_left(path, m);
-		list_move_tail(&m->path_node, &done);
-	}
-	spin_unlock_bh(&path->lock);
-
-	list_for_each_entry_safe(m, next, &done, path_node) {
-		list_del_init(&m->path_node);
-		rdsz_message_release_space(m);
-		rdsz_message_put(m);
-	}
-}
-
 /*
  * The connection is gone: what it may not have delivered goes out first on the next one. Handshakes
  * spoke of the connection that is gone, and go with it.
@@ -316,6 +270,9 @@ static void rdsz_path_requeue(struct rdsz_path *path)
 	LIST_HEAD(stale);
 
 	spin_lock_bh(&path->lock);
+	list_for_each_entry(m, &path->retained, path_node)
+		rdsz_unretain(m);
+	list_splice_init(&path->retained, &path->retrans);
 	list_for_each_entry(m, &path->retrans, path_node) {
 		m->hdr.flags |= RDSZ_FLAG_RETRANSMITTED;
 		clear_bit(RDSZ_MSG_SENT, &m->flags);
@@ -331,6 +288,7 @@ static void rdsz_path_requeue(struct rdsz_path *path)
 		rdsz_path_load_left(path, m);
 		list_move_tail(&m->path_node, &stale);
 	}
+	clear_bit(RDSZ_PATH_RETAIN_FULL, &path->flags);
 	spin_unlock_bh(&path->lock);
 	list_for_each_entry_safe(m, next, &stale, path_node) {
 		list_del_init(&m->path_node);
@@ -461,6 +419,7 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 	path->conn->ops->close(path);
 	rdsz_handshake_forget(path);
 	rdsz_path_requeue(path);
+	rdsz_ack_forget(path);
 	clear_bit(RDSZ_PATH_DROP, &path->flags);
 	clear_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
 	clear_bit(RDSZ_PATH_UNREACHABLE, &path->flags);
@@ -693,6 +652,7 @@ void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path)
 	spin_lock_init(&path->lock);
 	INIT_LIST_HEAD(&path->send_queue);
 	INIT_LIST_HEAD(&path->retrans);
+	rdsz_ack_init(path);
 	path->next_tx_seq = rdsz_net_next_seq(conn->rn);
 	path->next_try = jiffies;
 	path->log.changed = get_jiffies_64();
@@ -729,6 +689,7 @@ void rdsz_path_destroy(struct rdsz_path *path)
 		rdsz_path_requeue(path);
 		rdsz_path_set_state(path, RDSZ_PATH_DOWN);
 	}
+	rdsz_ack_exit(path);
 	cancel_delayed_work_sync(&path->send_work);
 	cancel_delayed_work_sync(&path->recv_work);
 	cancel_delayed_work_sync(&path->state_work);

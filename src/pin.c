@@ -3,8 +3,8 @@
  * pin.c - payloads in user pages: pinning, and the bound on how long pins are held.
  *
  * Pages are pinned for reading, for a short term, and charged to the user that sends. A pin that
- * makes no progress for pin_hold_ms (path down, peer stalled, local reader that does not read) is
- * ended by the reaper: it copies the bytes into kernel pages, swaps the holder's pointer under the
+ * makes no progress for pin_hold_ms (path down, peer stalled, delivery not acknowledged, local reader
+ * that does not read) is ended by the reaper: it copies the bytes into kernel pages, swaps the holder's pointer under the
  * holder's lock, and drops the holder's reference. Whoever else still reads keeps the old payload, so
  * the reaper leaves alone what TCP holds. Nothing is copied in close() or exit.
  */
@@ -186,13 +186,13 @@ static bool rdsz_pin_overdue(const struct rdsz_payload *p, unsigned long hold)
 static struct rdsz_payload *rdsz_find_overdue(struct rdsz_path *path, unsigned long hold,
 					      struct rdsz_message **holder)
 {
-	struct list_head *queues[] = { &path->retrans, &path->send_queue };
+	struct list_head *queues[] = { &path->retained, &path->retrans, &path->send_queue };
 	struct rdsz_payload *found = NULL;
 	struct rdsz_message *m;
 	int i;
 
 	spin_lock_bh(&path->lock);
-	for (i = 0; i < 2 && !found; i++) {
+	for (i = 0; i < ARRAY_SIZE(queues) && !found; i++) {
 		list_for_each_entry(m, queues[i], path_node) {
 			if (!rdsz_pin_overdue(m->payload, hold))
 				continue;

@@ -8,7 +8,7 @@
  *   rdsz_net         namespace init .. last reference      net_generic          -
  *   rdsz_sock        socket() .. last reference            bind table (RCU)     its queue_lock
  *   rdsz_conn, path  first use .. namespace exit           conn table (RCU)     path: its lock
- *   rdsz_message     sendmsg .. acked and off the wire     path queues          path lock; ON_SOCK bit
+ *   rdsz_message     sendmsg .. delivered, off the wire    path queues          path lock; ON_SOCK bit
  *   rdsz_incoming    first byte .. read, or socket closed  receive queue        queue_lock
  *   rdsz_payload     built .. last reference               message, incoming,   refcount; a holder's
  *                                                          transmit pass        pointer by its lock
@@ -24,6 +24,7 @@
 #define RDSZ_RDSZ_H
 
 #include <linux/bvec.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
@@ -337,6 +338,7 @@ static inline u32 rdsz_rcvbuf(const struct rdsz_sock *rs)
 enum {
 	RDSZ_MSG_ON_SOCK,	/* occupies send buffer; who clears it owns the unlinking, see message.c */
 	RDSZ_MSG_ON_PATH,	/* in a path queue; under the path lock */
+	RDSZ_MSG_RETAINED,	/* counted in retained_mem of its path; under the path lock */
 	RDSZ_MSG_PONG,		/* counted in nr_pongs of its path */
 	RDSZ_MSG_HANDSHAKE,	/* says something of its connection: not sent again on another one */
 	RDSZ_MSG_TOLD,		/* its sender knows that the peer cannot be reached; under path lock */
@@ -347,7 +349,7 @@ enum {
 /**
  * struct rdsz_message - an outgoing message
  * @refs: one for the socket list, one for the path queue, one per pass that carries it
- * @path_node: in send_queue or retrans of @path, under its lock
+ * @path_node: in send_queue, retrans or retained of @path, under its lock
  * @sock_node: in send_list of @rs, under its queue_lock
  * @path: where it goes; holds a reference on the conn
  * @rs: sender; a reference goes with RDSZ_MSG_ON_SOCK; NULL for pongs and maps
@@ -461,7 +463,9 @@ enum {
 	RDSZ_PATH_UNTOLD,	/* a message waits whose sender wants to know of failed connects */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
 	RDSZ_PATH_UNREACHABLE,	/* while closing: nothing more will come from the peer */
-	RDSZ_PATH_HEARD,	/* the peer has sent a frame on this connection */
+	RDSZ_PATH_RETAIN_FULL,	/* transmission waits until less is retained */
+	RDSZ_PATH_ACK_DUE,	/* the peer waits for an acknowledgement of deliveries */
+	RDSZ_PATH_ACK_TIMER,	/* ack_timer runs */
 };
 
 /*
@@ -495,14 +499,24 @@ struct rdsz_path_log {
  * @flags: RDSZ_PATH_* bits, atomic
  * @lock: covers the queues, sequence numbers and tcp_end of messages; softirq
  * @send_queue: not yet handed to a connection
- * @retrans: handed to the current connection, not acknowledged; in order
- * @queued: what @send_queue holds; @unacked: what @retrans holds
- * @pinned: bytes of both that lie in user pages
+ * @retrans: handed to the current connection, not acknowledged by TCP; in order
+ * @retained: acknowledged by TCP, not known to be delivered; in order, all before @retrans
+ * @retained_mem: about what @retained holds
+ * @queued: what @send_queue holds; @unacked: what @retained and @retrans hold
+ * @pinned: bytes of all three that lie in user pages
  * @log: what became of the path
  * @nr_pongs: pongs not yet acknowledged, bounded
  * @pings: limits pings; belongs to the reader of the TCP connection, like @next_rx_seq
  * @pass: the unfinished transmit pass; belongs to the owner of RDSZ_PATH_OWNED
  * @next_rx_seq: next expected; written by the reader of the TCP connection, under its socket lock
+ * @peer_ack: highest sequence number that the peer has delivered, 0: none; it, @settle, @rx_ack and
+ *	@rx_bytes are written under the lock of the TCP socket, and forgotten with the connection
+ * @settle: @peer or @peer_ack has changed: some of the retained may go
+ * @rx_ack: highest sequence number that we have delivered or refused for good, 0: none
+ * @rx_bytes: bytes delivered or refused
+ * @tx_ack: the last rx_ack that was sent; it and @tx_ack_bytes are written by who transmits
+ * @tx_ack_bytes: the rx_bytes that belong to it
+ * @ack_timer: bounds how late an acknowledgement may be
  * @accepted: connection handed over by the listener, xchg'ed
  * @wakeup: peer's wake-up connection, kept until our own SYN is out, xchg'ed
  * @tcp: current TCP connection, owned by @state_work; set and cleared under @lock, for info lists
@@ -529,11 +543,21 @@ struct rdsz_path {
 	struct rdsz_load	unacked;
 	u64			pinned;
 	struct rdsz_path_log	log;
+	struct list_head	retained;
+	u64			retained_mem;
 	atomic_t		nr_pongs;
 	struct rdsz_bucket	pings;
 	u64			next_tx_seq;
 	struct rdsz_pass	*pass;
 	u64			next_rx_seq;
+
+	bool			settle;
+	u64			peer_ack;
+	u64			rx_ack;
+	u64			rx_bytes;
+	u64			tx_ack;
+	u64			tx_ack_bytes;
+	struct hrtimer		ack_timer;
 
 	struct socket		*accepted;
 	struct socket		*wakeup;
@@ -691,6 +715,8 @@ struct rdsz_message *rdsz_message_alloc(struct rdsz_path *path, struct rdsz_payl
 					u32 len, __be16 sport, __be16 dport, gfp_t gfp);
 void rdsz_message_put(struct rdsz_message *m);
 void rdsz_message_release_space(struct rdsz_message *m);
+void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space);
+void rdsz_messages_give_space(struct list_head *space);
 bool rdsz_message_dequeue(struct rdsz_message *m);
 u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to);
 
@@ -771,10 +797,9 @@ void rdsz_path_want(struct rdsz_path *path);
 void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason);
 void rdsz_path_established(struct rdsz_path *path);
 void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock);
-void rdsz_path_heard(struct rdsz_path *path, u32 snd_una);
+void rdsz_path_heard(struct rdsz_path *path);
 void rdsz_path_enqueue(struct rdsz_message *m);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
-void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
 void rdsz_path_start_watch(struct rdsz_path *path);
 void rdsz_path_poke(struct rdsz_path *path, unsigned int ms);
 const char *rdsz_path_reason_name(const struct rdsz_path *path);
@@ -786,6 +811,24 @@ static inline bool rdsz_path_is_up(const struct rdsz_path *path)
 	/* pairs with rdsz_path_set_state() */
 	return smp_load_acquire(&path->state) == RDSZ_PATH_UP;
 }
+
+/* ack.c */
+void rdsz_ack_init(struct rdsz_path *path);
+void rdsz_ack_exit(struct rdsz_path *path);
+void rdsz_ack_forget(struct rdsz_path *path);
+void rdsz_path_acked(struct rdsz_path *path, u32 snd_una);
+void rdsz_ack_settle(struct rdsz_path *path);
+bool rdsz_path_hold_queue(struct rdsz_path *path);
+void rdsz_unretain(struct rdsz_message *m);
+bool rdsz_ack_learn(struct rdsz_path *path, const struct rdsz_hdr *hdr);
+bool rdsz_ack_is_pure(const struct rdsz_path *path, const struct rdsz_hdr *hdr);
+void rdsz_ack_owe(struct rdsz_path *path, const struct rdsz_hdr *hdr);
+void rdsz_ack_after_read(struct rdsz_path *path, u32 snd_una);
+bool rdsz_ack_take_due(struct rdsz_path *path);
+void rdsz_ack_put_due(struct rdsz_path *path);
+u64 rdsz_ack_peek(const struct rdsz_path *path);
+void rdsz_ack_stamped(struct rdsz_path *path, u64 ack);
+struct rdsz_message *rdsz_ack_message(struct rdsz_path *path);
 
 /* cong.c */
 struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp);

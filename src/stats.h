@@ -106,10 +106,16 @@
 	X(conn_drop_address,		"connections down: our address was removed") \
 	X(recv_drop_bad_len,		"headers with a length over 1 MiB") \
 	X(recv_drop_bad_map,		"map updates of a wrong size") \
+	X(recv_drop_bad_ack,		"headers that acknowledge what was never sent") \
 	X(recv_drop_ping,		"pings not answered: too many waiting, or no memory") \
 	X(recv_drop_ping_rate,		"pings not answered: more than ping_rate in a second") \
 	X(recv_paused,			"times reading stopped at rcv_mem_max") \
 	X(recv_cgroup_full,		"times a port was congested because the memory cgroup of its socket is full") \
+	X(ack_sent,			"acknowledgements of deliveries sent in a frame of their own") \
+	X(ack_received,			"acknowledgements of deliveries received in a frame of their own") \
+	X(msg_retained,			"messages kept because TCP, but not the peer, acknowledged them") \
+	X(msg_retained_done,		"such messages kept no longer") \
+	X(retain_full,			"times transmission stopped because too much was retained") \
 	X(recv_copied_small,		"received pieces copied out of badly filled buffers") \
 	X(peer_errors,			"unreachable peers told to sockets with RDSZC_PEER_ERROR") \
 	X(peer_errors_lost,		"the same not told: no memory, or SO_RCVBUF full of them") \

@@ -122,7 +122,6 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	rdsz_conn_hold(path->conn);
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
-	clear_bit(RDSZ_PATH_HEARD, &path->flags);
 	rdsz_tcp_set(path, tcp);
 	rdsz_tcp_tune(sock, &path->conn->rn->sysctl);
 	WRITE_ONCE(path->log.tcp_error, 0);
@@ -193,13 +192,19 @@ static void rdsz_tcp_shutdown(struct rdsz_path *path)
 		kernel_sock_shutdown(path->tcp->sock, SHUT_WR);
 }
 
-/* The peer has finished, or cannot be understood, and all that came is read. */
+/*
+ * The peer has finished, or cannot be understood, and all that came is read. Where reading has stopped
+ * at rcv_mem_max, one of ours sends what is unread again.
+ */
 static bool rdsz_tcp_drained(struct rdsz_path *path)
 {
 	const struct rdsz_tcp *tcp = path->tcp;
 	const struct sock *sk;
 
 	if (!tcp || READ_ONCE(tcp->failed))
+		return true;
+	if (test_bit(RDSZ_PATH_RX_PAUSED, &path->flags) &&
+	    rdsz_path_peer_can(path, RDSZ_CAP_DELIVERY_ACK))
 		return true;
 	sk = tcp->sock->sk;
 	if (!test_bit(RDSZ_PATH_UNREACHABLE, &path->flags) &&

@@ -47,7 +47,10 @@ static int rdsz_recv_header(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned 
 	tcp->hdr_got += part;
 	if (tcp->hdr_got < RDSZ_HDR_LEN)
 		return part;
-	return rdsz_tcp_header_ok(tcp->path->conn->rn, &tcp->hdr) ? (int)part : -EPROTO;
+	if (!rdsz_tcp_header_ok(tcp->path->conn->rn, &tcp->hdr) ||
+	    !rdsz_ack_learn(tcp->path, &tcp->hdr))
+		return -EPROTO;
+	return part;
 }
 
 static int rdsz_recv_begin_payload(struct rdsz_tcp *tcp)
@@ -85,7 +88,7 @@ static void rdsz_recv_finish(struct rdsz_tcp *tcp)
 	tcp->inc = NULL;
 	tcp->inc_got = 0;
 	tcp->hdr_got = 0;
-	rdsz_path_heard(tcp->path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
+	rdsz_path_heard(tcp->path);
 	if (tcp->hdr.flags == RDSZ_FLAG_MAP) {
 		rdsz_handshake_received(tcp->path, &tcp->hdr);
 		rdsz_cong_received(tcp->path->conn, inc);
@@ -153,6 +156,7 @@ static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 		desc.error = rdsz_recv_step(tcp, NULL, 0, 0);
 	if (!desc.error)
 		tcp_read_sock(sk, &desc, rdsz_recv_actor);
+	rdsz_ack_after_read(path, tcp_sk(sk)->snd_una);
 	switch (desc.error) {
 	case 0:
 		break;

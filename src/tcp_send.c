@@ -44,6 +44,7 @@ struct rdsz_segment {
  * @nr_segs: entries of it
  * @seg: the segment being sent
  * @offset: bytes of it that TCP has
+ * @ack: h_ack of all its frames
  * @nr_bvec: entries of @bvec
  * @bvec: headers and payload, what the segments consist of
  */
@@ -58,6 +59,7 @@ struct rdsz_pass {
 	u32			nr_segs;
 	u32			seg;
 	u32			offset;
+	u64			ack;
 	u32			nr_bvec;
 	struct bio_vec		bvec[];
 };
@@ -143,6 +145,8 @@ static u32 rdsz_pass_measure(struct rdsz_path *path)
 	struct rdsz_message *m;
 
 	spin_lock_bh(&path->lock);
+	if (rdsz_path_hold_queue(path))
+		goto out;
 	list_for_each_entry(m, &path->send_queue, path_node) {
 		if (msgs == RDSZ_PASS_MSGS || (msgs && bytes + m->len > RDSZ_PASS_BYTES))
 			break;
@@ -150,6 +154,7 @@ static u32 rdsz_pass_measure(struct rdsz_path *path)
 		bytes += m->len;
 		msgs++;
 	}
+out:
 	spin_unlock_bh(&path->lock);
 	return bvecs;
 }
@@ -179,6 +184,7 @@ static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 	bool lend = p && rdsz_payload_is_user(p);
 	u32 i;
 
+	m->hdr.ack = cpu_to_be64(pass->ack);
 	refcount_inc(&m->refs);
 	pass->msgs[pass->nr_msgs] = m;
 	pass->payloads[pass->nr_msgs++] = p ? rdsz_payload_get(p) : NULL;
@@ -229,8 +235,40 @@ static struct rdsz_pass *rdsz_pass_alloc(struct rdsz_path *path, u32 bvecs)
 }
 
 /*
- * The next pass: our congestion map if it is due, then messages. Nobody else writes to the TCP socket,
- * so write_seq is where the pass starts.
+ * What goes before the messages: our congestion map if it is due, or an acknowledgement for which
+ * nothing else goes. NULL if there is no need, ERR_PTR(-ENOMEM).
+ */
+static struct rdsz_message *rdsz_pass_extra(struct rdsz_path *path, bool alone)
+{
+	bool ack = rdsz_ack_take_due(path);
+	struct rdsz_message *m;
+
+	if (test_and_clear_bit(RDSZ_PATH_MAP_DUE, &path->flags)) {
+		m = rdsz_cong_update_message(path);
+		if (!m)
+			set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+	} else if (ack && alone) {
+		m = rdsz_ack_message(path);
+	} else {
+		return NULL;
+	}
+	if (!m && ack)
+		rdsz_ack_put_due(path);
+	return m ?: ERR_PTR(-ENOMEM);
+}
+
+/* The pass that was to carry it did not come about. */
+static void rdsz_pass_put_back(struct rdsz_path *path, struct rdsz_message *extra)
+{
+	if (extra && extra->hdr.flags == RDSZ_FLAG_MAP)
+		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+	rdsz_ack_put_due(path);
+	if (extra)
+		rdsz_message_put(extra);
+}
+
+/*
+ * The next pass. Nobody else writes to the TCP socket, so write_seq is where it starts.
  *
  * Return: the pass, NULL if there is nothing to send, ERR_PTR(-ENOMEM).
  */
@@ -238,35 +276,34 @@ static struct rdsz_pass *rdsz_pass_build(struct rdsz_path *path)
 {
 	u32 seq = READ_ONCE(tcp_sk(path->tcp->sock->sk)->write_seq);
 	u32 bvecs = rdsz_pass_measure(path);
-	struct rdsz_message *map = NULL;
+	struct rdsz_message *extra = rdsz_pass_extra(path, !bvecs);
 	struct rdsz_pass *pass;
 
-	if (test_and_clear_bit(RDSZ_PATH_MAP_DUE, &path->flags)) {
-		map = rdsz_cong_update_message(path);
-		if (!map) {
-			set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
-			return ERR_PTR(-ENOMEM);
-		}
-		bvecs += rdsz_message_bvecs(map);
-	}
+	if (IS_ERR(extra))
+		return ERR_CAST(extra);
+	if (extra)
+		bvecs += rdsz_message_bvecs(extra);
 	if (!bvecs)
 		return NULL;
 	pass = rdsz_pass_alloc(path, bvecs);
 	if (!pass) {
-		if (map) {
-			set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
-			rdsz_message_put(map);
-		}
+		rdsz_pass_put_back(path, extra);
 		return ERR_PTR(-ENOMEM);
 	}
-	if (map) {
-		seq += rdsz_pass_add(pass, map);
-		rdsz_message_put(map);
+	pass->ack = rdsz_ack_peek(path);
+	if (extra) {
+		seq += rdsz_pass_add(pass, extra);
+		rdsz_message_put(extra);
 	}
 	rdsz_pass_fill(path, pass, bvecs, seq);
-	if (pass->nr_msgs)
+	if (pass->nr_msgs) {
+		rdsz_ack_stamped(path, pass->ack);
 		return pass;
-	rdsz_pass_end(pass);	/* what was measured has been withdrawn meanwhile */
+	}
+	/* What was measured has been withdrawn meanwhile; an acknowledgement may have relied on it. */
+	rdsz_pass_end(pass);
+	rdsz_pass_put_back(path, NULL);
+	set_bit(RDSZ_PATH_KICKED, &path->flags);
 	return NULL;
 }
 

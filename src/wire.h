@@ -34,7 +34,7 @@
 
 struct rdsz_hdr {
 	__be64	seq;		/* per path, 0 in map updates */
-	__be64	ack;		/* sent as 0 */
+	__be64	ack;		/* highest seq delivered; 0 towards others than ours */
 	__be32	len;		/* payload bytes behind the header */
 	__be16	sport;
 	__be16	dport;
@@ -57,7 +57,7 @@ struct rdsz_hdr {
 
 /* Capabilities, valid for the TCP connection they were announced on. */
 #define RDSZ_CAP_DELIVERY_ACK	(1U << 0)	/* h_ack says what has been delivered */
-#define RDSZ_CAPS_OURS		0		/* what we announce */
+#define RDSZ_CAPS_OURS		RDSZ_CAP_DELIVERY_ACK	/* what we announce */
 
 #define RDSZ_MAX_LANES		8	/* TCP connections of an address pair; a power of two */
 

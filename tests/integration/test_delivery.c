@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Delivery acknowledgements between two of ours: what the peer's TCP has and its RDS has not survives
+ * the loss of the connection, once; and the acknowledgements are soon and few.
+ *
+ * What is "in TCP, not in RDS" is made without any hook: rcv_mem_max is 1, and one message that
+ * nobody reads (the plug) is over it, so the far namespace stops to read from TCP.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "pattern.h"
+#include "reap.h"
+#include "suite.h"
+#include "zc.h"
+
+#define TCP_PORT 16385
+#define SIZE 65536
+#define COUNT 64		/* of SIZE: 4 MiB */
+#define ROOM (16 << 20)
+#define UNLIMITED (1L << 30)
+
+static unsigned char in[SIZE];
+
+struct stage {
+	struct ends ends;
+	const struct netns *near, *far;
+	int plug;
+	union rds_addr plug_addr;
+	struct counters before;		/* of near */
+};
+
+/* TCP takes 4 MiB that nobody reads. */
+static void widen_tcp(const struct netns *ns)
+{
+	FILE *file;
+
+	assert_int_equal(netns_enter(ns), 0);
+	file = fopen("/proc/sys/net/ipv4/tcp_rmem", "w");
+	assert_int_equal(netns_home(), 0);
+	assert_non_null(file);
+	assert_true(fprintf(file, "4096 %d %d\n", ROOM, ROOM) > 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int64_t retained_now(const struct netns *ns)
+{
+	struct counters now;
+	uint64_t began, ended;
+
+	assert_int_equal(counters_read(ns, &now), 0);
+	assert_true(counters_find(&now, "msg_retained", &began));
+	assert_true(counters_find(&now, "msg_retained_done", &ended));
+	return (int64_t)(began - ended);
+}
+
+static void wait_until_nothing_is_retained(const struct netns *ns)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+
+	while (retained_now(ns)) {
+		if (deadline_over(&deadline))
+			fail_msg("%d messages are retained for ever", (int)retained_now(ns));
+		deadline_step();
+	}
+}
+
+static struct stage stage_open(void **state)
+{
+	struct topology *topology = *state;
+	struct stage stage = { .near = &topology->ns[0], .far = &topology->ns[1] };
+
+	widen_tcp(&topology->ns[0]);
+	widen_tcp(&topology->ns[1]);
+	stage.ends = zc_ends(state, ROOM);
+	stage.plug_addr = topology->far[0];
+	stage.plug = topology_far(stage.ends.topology, &stage.plug_addr);
+	/* There and back, so that each knows who the other is. */
+	send_pattern(stage.ends.tx, 100, 9000, &stage.ends.far);
+	receive_pattern(stage.ends.rx, 100, 9000, &stage.ends.near);
+	send_pattern(stage.ends.rx, 100, 9001, &stage.ends.near);
+	receive_pattern(stage.ends.tx, 100, 9001, &stage.ends.far);
+	wait_until_nothing_is_retained(stage.near);
+	wait_until_nothing_is_retained(stage.far);
+	assert_int_equal(counters_read(stage.near, &stage.before), 0);
+	return stage;
+}
+
+static void stop_reading(struct stage *stage)
+{
+	assert_int_equal(netns_sysctl_set(stage->far, "rcv_mem_max", 1), 0);
+	send_pattern(stage->ends.tx, 100, 9002, &stage->plug_addr);
+	assert_true(rds_wait(stage->plug, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+}
+
+static void go_on_reading(struct stage *stage)
+{
+	assert_int_equal(netns_sysctl_set(stage->far, "rcv_mem_max", UNLIMITED), 0);
+	receive_pattern(stage->plug, 100, 9002, &stage->ends.near);
+}
+
+/* All that was sent has reached the peer's TCP: the send buffer is empty. */
+static void wait_until_tcp_has_it(const struct stage *stage)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	int left = -1;
+
+	for (;;) {
+		assert_int_equal(ioctl(stage->ends.tx, SIOCOUTQ, &left), 0);
+		if (!left)
+			return;
+		if (deadline_over(&deadline))
+			fail_msg("%d bytes are not acknowledged by TCP", left);
+		deadline_step();
+	}
+}
+
+static void assert_nothing_more(const struct stage *stage)
+{
+	assert_int_equal(rds_recv(stage->ends.rx, in, sizeof(in), NULL, MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+static void send_all(const struct stage *stage, uint32_t seed)
+{
+	uint32_t i;
+
+	for (i = 0; i < COUNT; i++)
+		send_pattern(stage->ends.tx, SIZE, seed + i, &stage->ends.far);
+}
+
+static void receive_all(const struct stage *stage, uint32_t seed)
+{
+	uint32_t i;
+
+	for (i = 0; i < COUNT; i++)
+		receive_pattern(stage->ends.rx, SIZE, seed + i, &stage->ends.near);
+}
+
+/*
+ * 4 MiB are in the far end's TCP, acknowledged and unread, and its connections are killed: all comes
+ * once, in order. Argument: rounds=N.
+ */
+static void unread__killed_and_sent_again(void **state)
+{
+	uint32_t rounds = (uint32_t)suite_argument("rounds", 5), round;
+	struct stage stage = stage_open(state);
+	uint64_t queued;
+
+	for (round = 0; round < rounds; round++) {
+		alarm(100 * time_scale());	/* the limit of a test, for each round */
+		stop_reading(&stage);
+		queued = counter_now(stage.far, "recv_queued");
+		send_all(&stage, round * COUNT);
+		wait_until_tcp_has_it(&stage);
+		assert_int_equal(counter_now(stage.far, "recv_queued"), queued);
+		assert_true(retained_now(stage.near) >= COUNT);
+		assert_true(diag_kill(stage.far, TCP_PORT) >= 1);
+		/* The old connection has gone with what it held, before anybody reads again. */
+		assert_true(counter_wait(stage.near, &stage.before, "conn_up", round + 1,
+					 deadline_in(DEADLINE_USUAL_MS)));
+		go_on_reading(&stage);
+		receive_all(&stage, round * COUNT);
+		assert_nothing_more(&stage);
+		wait_until_nothing_is_retained(stage.near);
+	}
+	/* What comes last shows that nothing doubled is on its way behind it. */
+	send_pattern(stage.ends.tx, 100, 9003, &stage.ends.far);
+	receive_pattern(stage.ends.rx, 100, 9003, &stage.ends.near);
+	assert_nothing_more(&stage);
+	print_message("# %u kills, %u messages, all came once\n", rounds, rounds * COUNT);
+}
+
+/* The same with the near end's connections killed, before the far end has noticed anything. */
+static void unread__sender_killed(void **state)
+{
+	struct stage stage = stage_open(state);
+
+	stop_reading(&stage);
+	send_all(&stage, 0);
+	wait_until_tcp_has_it(&stage);
+	assert_true(diag_kill(stage.near, TCP_PORT) >= 1);
+	assert_true(counter_wait(stage.near, &stage.before, "conn_up", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	go_on_reading(&stage);
+	receive_all(&stage, 0);
+	assert_nothing_more(&stage);
+	wait_until_nothing_is_retained(stage.near);
+}
+
+/* A reader that does not read: its messages are in its queue, and that is enough. */
+static void not_read__is_acknowledged(void **state)
+{
+	struct stage stage = stage_open(state);
+
+	send_all(&stage, 0);
+	wait_until_tcp_has_it(&stage);
+	wait_until_nothing_is_retained(stage.near);
+	receive_all(&stage, 0);
+}
+
+/* Nobody is bound there: refused for good, so not retained either. */
+static void refused__is_acknowledged(void **state)
+{
+	struct stage stage = stage_open(state);
+	union rds_addr nobody = rds_addr_port(&stage.ends.far, 9);
+
+	send_pattern(stage.ends.tx, SIZE, 1, &nobody);
+	wait_until_tcp_has_it(&stage);
+	wait_until_nothing_is_retained(stage.near);
+}
+
+/* The buffer is not the user's again while it may have to be sent again; nor is it kept for ever. */
+static void unread__cookie_waits_until_conversion(void **state)
+{
+	struct stage stage = stage_open(state);
+	unsigned char *buffer = zc_buffer(SIZE);
+	long pinned = zc_pinned_pages();
+	uint32_t cookie = 0;
+
+	assert_non_null(buffer);
+	stop_reading(&stage);
+	pattern_fill(buffer, SIZE, 5);
+	zc_send(&stage.ends, buffer, SIZE, 77);
+	wait_until_tcp_has_it(&stage);
+	zc_expect_none(stage.ends.tx, 300);
+	topology_sysctl(stage.ends.topology, "pin_hold_ms", 200);
+	/* The reaper looks again after a quarter of what the time was when it looked last. */
+	assert_int_equal(reap_until(stage.ends.tx, &cookie, 1, NULL, deadline_in(DEADLINE_USUAL_MS)),
+			 1);
+	assert_int_equal(cookie, 77);
+	pattern_poison(buffer, SIZE);
+	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
+	assert_true(retained_now(stage.near) > 0);
+	assert_true(diag_kill(stage.far, TCP_PORT) >= 1);
+	assert_true(counter_wait(stage.near, &stage.before, "conn_up", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	go_on_reading(&stage);
+	receive_pattern(stage.ends.rx, SIZE, 5, &stage.ends.near);
+	assert_nothing_more(&stage);
+	zc_buffer_free(buffer, SIZE);
+}
+
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* From the reader's return to the cookie: the acknowledgement, and waking two programs. */
+static uint64_t ack_delay(const struct stage *stage, unsigned char *buffer, uint32_t i)
+{
+	uint64_t delivered;
+	uint32_t cookie;
+
+	pattern_fill(buffer, 4096, i);
+	zc_send(&stage->ends, buffer, 4096, i);
+	receive_pattern(stage->ends.rx, 4096, i, &stage->ends.near);
+	delivered = clock_us();
+	assert_int_equal(reap_until(stage->ends.tx, &cookie, 1, NULL,
+				    deadline_in(DEADLINE_USUAL_MS)), 1);
+	return clock_us() - delivered;
+}
+
+/*
+ * One-way traffic: the acknowledgement comes in a frame of its own, at most 2 ms late. An emulated
+ * machine runs about ten times slower and shares its host, so ten times that is allowed for the
+ * median; the figures are printed.
+ */
+#define SAMPLES 101
+#define EMULATION 10
+
+static void one_way__acknowledged_soon(void **state)
+{
+	struct stage stage = stage_open(state);
+	unsigned char *buffer = zc_buffer(4096);
+	uint64_t us[SAMPLES];
+	uint32_t i;
+
+	assert_non_null(buffer);
+	for (i = 0; i < SAMPLES; i++)
+		us[i] = ack_delay(&stage, buffer, i);
+	assert_true(counter_moved(stage.near, &stage.before, "ack_received") >= SAMPLES);
+	qsort(us, SAMPLES, sizeof(us[0]), by_value);
+	print_message("# acknowledged after %u us (least), %u (median), %u (most)\n",
+		      (unsigned int)us[0], (unsigned int)us[SAMPLES / 2],
+		      (unsigned int)us[SAMPLES - 1]);
+	assert_true(us[SAMPLES / 2] <= 2000ULL * EMULATION * time_scale());
+	zc_buffer_free(buffer, 4096);
+}
+
+/* A stream in one direction: one acknowledgement for 64 messages, or one in a millisecond. */
+static void one_way__acknowledged_seldom(void **state)
+{
+	struct stage stage = stage_open(state);
+	const uint32_t total = 8000;
+	uint32_t sent = 0, got = 0;
+	uint64_t acks, own, start = clock_ms(), ms;
+
+	while (got < total) {
+		while (sent < total && sent - got < 1000 &&
+		       rds_send(stage.ends.tx, in, 64, &stage.ends.far, MSG_DONTWAIT) == 64)
+			sent++;
+		if (rds_recv(stage.ends.rx, in, sizeof(in), NULL, 0) == 64)
+			got++;
+	}
+	wait_until_nothing_is_retained(stage.near);
+	acks = counter_moved(stage.near, &stage.before, "ack_received");
+	own = counter_moved(stage.near, &stage.before, "ack_sent");
+	ms = clock_ms() - start;
+	print_message("# %u messages in %u ms, %u acknowledgements\n", total, (unsigned int)ms,
+		      (unsigned int)acks);
+	assert_true(acks >= 1);
+	assert_true(acks <= total / 64 + ms + 10);
+	/* Acknowledgements are not acknowledged. */
+	assert_int_equal(own, 0);
+}
+
+/* Traffic both ways carries them: hardly any frame of its own is needed, and none while idle. */
+static void both_ways__carried_by_messages(void **state)
+{
+	struct timespec pause = { .tv_nsec = 300000000 };
+	struct stage stage = stage_open(state);
+	uint64_t acks;
+	uint32_t i;
+
+	for (i = 0; i < 200; i++) {
+		send_pattern(stage.ends.tx, 64, i, &stage.ends.far);
+		receive_pattern(stage.ends.rx, 64, i, &stage.ends.near);
+		send_pattern(stage.ends.rx, 64, i, &stage.ends.near);
+		receive_pattern(stage.ends.tx, 64, i, &stage.ends.far);
+	}
+	wait_until_nothing_is_retained(stage.near);
+	wait_until_nothing_is_retained(stage.far);
+	nanosleep(&pause, NULL);
+	acks = counter_now(stage.near, "ack_received") + counter_now(stage.near, "ack_sent");
+	print_message("# %u frames of their own\n", (unsigned int)acks);
+	nanosleep(&pause, NULL);
+	assert_int_equal(counter_now(stage.near, "ack_received") +
+			 counter_now(stage.near, "ack_sent"), acks);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "delivery" };
+
+	SUITE_ADD(&suite, unread__killed_and_sent_again, variants_wire);
+	SUITE_ADD(&suite, unread__sender_killed, variants_wire);
+	SUITE_ADD(&suite, unread__cookie_waits_until_conversion, variants_wire);
+	SUITE_ADD(&suite, not_read__is_acknowledged, variants_one);
+	SUITE_ADD(&suite, refused__is_acknowledged, variants_one);
+	SUITE_ADD(&suite, one_way__acknowledged_soon, variants_wire);
+	SUITE_ADD(&suite, one_way__acknowledged_seldom, variants_one);
+	SUITE_ADD(&suite, both_ways__carried_by_messages, variants_one);
+	return suite_run(&suite, argc, argv);
+}
