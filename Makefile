@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable deb rpm
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable deb rpm bench-tool bench-uml
 
 all: modules
 
@@ -118,6 +118,13 @@ deb:
 rpm:
 	packaging/build-rpm build/rpm
 
+bench-tool:
+	$(MAKE) -C bench
+
+# UML_KERNEL: folder with linux and lib/modules of a User Mode Linux; UML_MODULE: rds_zc.ko built for it.
+bench-uml: bench-tool
+	bench/run-uml '$(UML_KERNEL)' '$(UML_MODULE)'
+
 help:
 	@echo 'make [KERNELDIR=DIR] [CC=GCC] [COMPAT_FORCE=pin_account,tcp_errqueue]   rds_zc.ko'
 	@echo 'make probes            what the kernel offers: compat/gen/config.h, log beside it'
@@ -137,4 +144,6 @@ help:
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm: build/rpm'
+	@echo 'make bench-tool        bench/build/rdsz-bench, which measures; docs/performance.md'
+	@echo 'make bench-uml UML_KERNEL=DIR UML_MODULE=KO   tables at native speed, on User Mode Linux'
 	@echo 'make clean'

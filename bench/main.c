@@ -98,7 +98,7 @@ static void parse_variant(struct argp_state *state, char *text)
 
 	if (opt.nr_variants == MAX_LIST)
 		argp_error(state, "too many variants");
-	snprintf(v->label, sizeof(v->label), "%s", text);
+	snprintf(v->label, sizeof(v->label), "%s%s", text, strchr(text, ':') ? "" : ":copy");
 	v->proto = word_of(state, strtok_r(text, ":", &rest), proto_names, PROTOS);
 	v->reaping = v->proto == PROTO_INTREE ? REAP_CMSG : REAP_ERRQUEUE;
 	text = strtok_r(NULL, ":", &rest);

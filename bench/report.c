@@ -22,8 +22,9 @@ static double mib(const struct outcome *o)
 
 static void json_samples(const char *name, const struct samples *s)
 {
-	printf(",\"%s_us\":{\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", name, us(samples_at(s, .5)),
-	       us(samples_at(s, .99)), us(samples_at(s, .999)));
+	printf(",\"%s_us\":{\"p10\":%.2f,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", name,
+	       us(samples_at(s, .1)), us(samples_at(s, .5)), us(samples_at(s, .99)),
+	       us(samples_at(s, .999)));
 }
 
 static void json_side(const char *name, const struct figures *f, double moved)

@@ -117,7 +117,8 @@ static ssize_t call(struct conn *c, struct buffer *b)
 	char control[CMSG_SPACE(sizeof(uint32_t))] __attribute__((aligned(8))) = { 0 };
 	struct iovec iov = { b->data + c->tx_done, c->tx_len - c->tx_done };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int flags = MSG_NOSIGNAL | nowait(spec);
+	/* In-tree RDS refuses MSG_NOSIGNAL. */
+	int flags = nowait(spec) | (spec->proto == PROTO_INTREE ? 0 : MSG_NOSIGNAL);
 	uint32_t cookie = b - c->pool;
 
 	if (c->peer_len && spec->proto != PROTO_TCP && spec->proto != PROTO_UNIX) {
