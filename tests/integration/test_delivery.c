@@ -328,8 +328,8 @@ static void one_way__acknowledged_seldom(void **state)
 		      (unsigned int)acks);
 	assert_true(acks >= 1);
 	assert_true(acks <= total / 64 + ms + 10);
-	/* Acknowledgements are not acknowledged. */
-	assert_int_equal(own, 0);
+	/* Acknowledgements are not acknowledged; what the handshake left to acknowledge may be. */
+	assert_true(own <= 2);
 }
 
 /* Traffic both ways carries them: hardly any frame of its own is needed, and none while idle. */
