@@ -285,10 +285,13 @@ void pair_reopen_far(struct pair *pair)
 	char text[INET6_ADDRSTRLEN];
 	const void *ip = pair->far.sa.sa_family == AF_INET ? (const void *)&pair->far.in.sin_addr :
 							     (const void *)&pair->far.in6.sin6_addr;
+	struct remote old = pair->remote;
 	unsigned int tries = 0;
 
-	remote_close(&pair->remote);
-	/* The old life may still answer for a moment, and the new one takes a while to boot. */
+	/*
+	 * The old life may still answer for a moment (it has the address), and its socket must not be
+	 * closed by us: it would hand on what it holds back. The new one takes a while to boot.
+	 */
 	while (remote_connect(&pair->remote) || remote_add_address(&pair->remote,
 			inet_ntop(pair->far.sa.sa_family, ip, text, sizeof(text)))) {
 		remote_close(&pair->remote);
@@ -296,6 +299,7 @@ void pair_reopen_far(struct pair *pair)
 			fail_msg("the peer does not come back: %s", strerror(errno));
 		sleep(1);
 	}
+	remote_close(&old);
 	if (remote_open(&pair->remote, &pair->far, PAIR_BUFFERS))
 		fail_msg("no socket on the restarted peer: %s", strerror(errno));
 }
