@@ -64,6 +64,13 @@ static void rdsz_message_unlink(struct rdsz_sock *rs, struct rdsz_message *m)
 	rs->snd_msgs--;
 }
 
+/* For those who watch: TCP has acknowledged the message, or it has been withdrawn. */
+static void rdsz_message_told(const struct rdsz_message *m)
+{
+	rdsz_hist_add(m->rs->rn, RDSZ_HIST_send_to_ack, m->stamp);
+	rdsz_trace_message(m, RDSZ_TRACE_ACK);
+}
+
 /**
  * rdsz_message_release_space() - give the message's send buffer space back, once
  * @m: message; the caller holds a reference and no lock
@@ -79,8 +86,7 @@ void rdsz_message_release_space(struct rdsz_message *m)
 	spin_lock_bh(&rs->queue_lock);
 	rdsz_message_unlink(rs, m);
 	spin_unlock_bh(&rs->queue_lock);
-	rdsz_hist_add(rs->rn, RDSZ_HIST_send_to_ack, m->stamp);
-	rdsz_trace_message(m, RDSZ_TRACE_ACK);
+	rdsz_message_told(m);
 	rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
 	sock_put(&rs->sk);
 	rdsz_message_put(m);
@@ -112,6 +118,7 @@ void rdsz_messages_give_space(struct list_head *space)
 	list_for_each_entry_safe(m, next, space, sock_node) {
 		struct rdsz_sock *rs = m->rs;
 
+		rdsz_message_told(m);
 		if (list_is_last(&m->sock_node, space) || next->rs != rs)
 			rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
 		list_del_init(&m->sock_node);

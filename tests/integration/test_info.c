@@ -397,7 +397,8 @@ static void connections__after_traffic(void **state)
 	if (is_v4(&ends.near)) {
 		c4 = RECORD(rds_info_connection, find_connection4(fd, &ends.near, &ends.far));
 		expect_transport(c4->transport, transport);
-		assert_int_equal(c4->next_tx_seq, second.next_tx_seq);
+		/* A late acknowledgement of our own takes a number, too. */
+		assert_in_range(c4->next_tx_seq, second.next_tx_seq, second.next_tx_seq + 1);
 		assert_int_equal(c4->tos, 0);
 		assert_int_equal(c4->flags & ~RDS_INFO_CONNECTION_FLAG_SENDING,
 				 RDS_INFO_CONNECTION_FLAG_CONNECTED);
