@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -157,18 +156,6 @@ static void family21__with_the_library(void **state)
 	unload();
 }
 
-/* The last lines of the kernel's log say this. */
-static bool log_says(const char *text)
-{
-	static char log[1 << 17];
-	int length = klogctl(3 /* read all */, log, sizeof(log) - 1);
-
-	if (length < 0)
-		return false;
-	log[length] = '\0';
-	return strstr(log, text);
-}
-
 /*
  * In-tree RDS has the number: the module is refused with EEXIST (newer kernels make that EBUSY), and the
  * log says what to do.
@@ -181,8 +168,8 @@ static void family21__taken_by_in_tree(void **state)
 	assert_int_equal(module_load("family=21"), -1);
 	assert_true(errno == EEXIST || errno == EBUSY);
 	assert_false(module_loaded());
-	assert_true(log_says("cannot use protocol family 21"));
-	assert_true(log_says("the number is taken, choose another with family="));
+	assert_true(kernel_log_says("cannot use protocol family 21"));
+	assert_true(kernel_log_says("the number is taken, choose another with family="));
 	/* Beside it there is room under another number. */
 	assert_int_equal(module_load(""), 0);
 	unload();

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -198,18 +197,6 @@ static void load__family_name_files_in_namespaces(void **state)
 	assert_int_equal(number_in("/proc/sys/net/rds/pf_rds"), -1);
 }
 
-/* The kernel's log since a moment ago has this. */
-static bool log_says(const char *text)
-{
-	static char log[1 << 20];
-	int length = klogctl(3, log, sizeof(log) - 1);	/* read all */
-
-	if (length < 0)
-		return false;
-	log[length] = 0;
-	return strstr(log, text);
-}
-
 /* Beside in-tree RDS: 21 is refused with a reason, and the folder of its sysctls is left alone. */
 static void load__beside_in_tree(void **state)
 {
@@ -223,7 +210,7 @@ static void load__beside_in_tree(void **state)
 	assert_int_equal(module_load("family=21"), -1);
 	/* EBUSY: newer kernels keep EEXIST for a module that is loaded already. */
 	assert_true(errno == EEXIST || errno == EBUSY);
-	assert_true(log_says("cannot use protocol family 21 (error -17): the number is taken"));
+	assert_true(kernel_log_says("cannot use protocol family 21 (error -17): the number is taken"));
 	assert_loads("");
 	fd = try_socket(18);
 	assert_true(fd >= 0);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,4 +70,15 @@ int module_family(void)
 	const char *text = getenv("RDSZ_FAMILY");
 
 	return text ? atoi(text) : (int)module_parameter("family", -1);
+}
+
+bool kernel_log_says(const char *text)
+{
+	static char log[1 << 20];
+	int length = klogctl(3 /* read all */, log, sizeof(log) - 1);
+
+	if (length < 0)
+		return false;
+	log[length] = '\0';
+	return strstr(log, text);
 }

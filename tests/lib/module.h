@@ -28,4 +28,7 @@ int module_family(void);
 /* The first line of /sys/module/rds_zc/parameters/NAME as a number; fallback if absent. */
 long module_parameter(const char *name, long fallback);
 
+/* True if the text stands anywhere in the kernel's log. */
+bool kernel_log_says(const char *text);
+
 #endif

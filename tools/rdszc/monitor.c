@@ -16,11 +16,6 @@
 
 #include "rdszc.h"
 
-static const char * const states[] = { "down", "connecting", "up", "disconnecting" };
-static const char * const reasons[] = {
-	"none", "peer", "send", "protocol", "stalled", "replaced", "wakeup", "connect",
-	"sysctl", "address", "other"
-};
 
 struct monitor {
 	bool paths, congestion;
@@ -74,16 +69,11 @@ static void put_stamp(void)
 	printf("%s.%03ld ", text, now.tv_nsec / 1000000);
 }
 
-static const char *name_in(const char * const *names, size_t count, uint64_t number)
-{
-	return number < count ? names[number] : "?";
-}
-
 static void show_path_event(const struct attrs *a)
 {
-	const char *old = name_in(states, 4, attr_number(a, RDSZC_A_PATH_OLD_STATE));
-	const char *now = name_in(states, 4, attr_number(a, RDSZC_A_PATH_STATE));
-	const char *reason = name_in(reasons, ARRAY_SIZE(reasons),
+	const char *old = name_in(path_states, PATH_STATES, attr_number(a, RDSZC_A_PATH_OLD_STATE));
+	const char *now = name_in(path_states, PATH_STATES, attr_number(a, RDSZC_A_PATH_STATE));
+	const char *reason = name_in(path_reasons, PATH_REASONS,
 				     attr_number(a, RDSZC_A_PATH_REASON));
 	unsigned int error = attr_number(a, RDSZC_A_PATH_ERROR);
 

@@ -145,6 +145,17 @@ const char *time_text(uint64_t ns);
 extern volatile bool interrupted;
 void catch_interrupts(void);
 
+/* ---- names.c: words for the numbers of <linux/rds_zc_netlink.h> ---- */
+
+#define PATH_STATES 4
+#define PATH_REASONS 11
+
+extern const char * const path_states[PATH_STATES];
+extern const char * const path_reasons[PATH_REASONS];
+
+/* The word for a number, "?" for one that a newer module has. */
+const char *name_in(const char * const *names, size_t count, uint64_t number);
+
 /* ---- commands ---- */
 
 int command_sockets(int argc, char **argv);

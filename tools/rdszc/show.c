@@ -10,20 +10,10 @@
 #include "rdszc.h"
 
 static const char * const transports[] = { "none", "tcp", "loop" };
-static const char * const states[] = { "down", "connecting", "up", "disconnecting" };
-static const char * const reasons[] = {
-	"none", "peer", "send", "protocol", "stalled", "replaced", "wakeup", "connect",
-	"sysctl", "address", "other"
-};
 static const char * const queues[] = { "send", "unacked", "receive" };
 static const char * const payloads[] = { "none", "copied", "pinned", "lent", "network" };
 static const char * const modes[] = { "both", "errqueue", "cmsg" };
 static const char * const peers[] = { "unknown", "in-tree", "rds_zc" };
-
-static const char *name_in(const char * const *names, size_t count, uint64_t number)
-{
-	return number < count ? names[number] : "?";
-}
 
 #define NAME(names, number) name_in(names, ARRAY_SIZE(names), number)
 
@@ -87,7 +77,7 @@ static error_t parse_filter(int key, char *word, struct argp_state *state)
 		f->has_transport = true;
 		return 0;
 	case 's':
-		f->state = choose(states, ARRAY_SIZE(states), word, state);
+		f->state = choose(path_states, PATH_STATES, word, state);
 		f->has_state = true;
 		return 0;
 	case 'i':
@@ -239,9 +229,9 @@ static const char *why(const struct attrs *a, char *text, size_t size)
 
 	*text = '\0';
 	if (reason && error)
-		snprintf(text, size, "%s: %s", NAME(reasons, reason), strerror(error));
+		snprintf(text, size, "%s: %s", name_in(path_reasons, PATH_REASONS, reason), strerror(error));
 	else if (reason)
-		snprintf(text, size, "%s", NAME(reasons, reason));
+		snprintf(text, size, "%s", name_in(path_reasons, PATH_REASONS, reason));
 	return text;
 }
 
@@ -284,7 +274,8 @@ static void record_path(const struct attrs *a)
 	uint32_t error = attr_number(a, RDSZC_A_PATH_ERROR);
 	char text[128];
 
-	record_text("state", "STATE", NAME(states, attr_number(a, RDSZC_A_PATH_STATE)));
+	record_text("state", "STATE",
+		    name_in(path_states, PATH_STATES, attr_number(a, RDSZC_A_PATH_STATE)));
 	record_since(a);
 	record_load("queued", "QUEUED", attr_number(a, RDSZC_A_PATH_QUEUED_MSGS),
 		    attr_number(a, RDSZC_A_PATH_QUEUED_BYTES));
@@ -298,7 +289,7 @@ static void record_path(const struct attrs *a)
 	record_number("reconnects", "RECONNECTS", attr_number(a, RDSZC_A_PATH_RECONNECTS));
 	record_text("peer_kind", "PEER-IS", NAME(peers, attr_number(a, RDSZC_A_PATH_PEER_KIND)));
 	if (settings.json) {
-		json_text("reason", NAME(reasons, reason));
+		json_text("reason", name_in(path_reasons, PATH_REASONS, reason));
 		json_number("error", error);
 	} else {
 		record_text("why", "WHY", why(a, text, sizeof(text)));
