@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "frame.h"
-#include "link.h"
 #include "pattern.h"
 #include "remote.h"
 #include "suite.h"
@@ -53,16 +52,10 @@ static struct deadline soon(void)
 /* Two addresses that nobody has used, so that in-tree knows nothing of them. */
 static void wire_addresses(struct end *end, const struct role *role)
 {
-	const char *format = role->v6 ? "fd77::2:%x" : "10.77.0.%u";
-	static unsigned int used = 10;
 	char near[64], far[64];
 
-	snprintf(role->larger ? far : near, 64, format, used);
-	snprintf(role->larger ? near : far, 64, format, used + 1);
-	used += 2;
-	assert_int_equal(link_add_address(netns_here(), "eth0", near, role->v6 ? 64 : 24), 0);
 	assert_int_equal(remote_connect(&end->remote), 0);
-	assert_int_equal(remote_add_address(&end->remote, far), 0);
+	remote_fresh_addresses(&end->remote, role->v6, role->larger, near, far);
 	end->near = rds_addr(near, OUR_PORT);
 	end->far = rds_addr(far, 0);
 	assert_int_equal(remote_open(&end->remote, &end->far, 4 << 20), 0);

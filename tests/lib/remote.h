@@ -95,6 +95,9 @@ void remote_restart(const char *mode);
 
 /* ---- the two ends of a test ---- */
 
+/* An address for eth0 of either VM that no program has used, ours the larger or the smaller one. */
+void remote_fresh_addresses(struct remote *remote, bool v6, bool larger, char near[64], char far[64]);
+
 struct pair {
 	struct remote remote;
 	int fd;
