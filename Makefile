@@ -121,9 +121,9 @@ rpm:
 bench-tool:
 	$(MAKE) -C bench
 
-# UML_KERNEL: folder with linux and lib/modules of a User Mode Linux; UML_MODULE: rds_zc.ko built for it.
+# Builds all it needs; bench/run-uml says what can be chosen.
 bench-uml: bench-tool
-	bench/run-uml '$(UML_KERNEL)' '$(UML_MODULE)'
+	bench/run-uml
 
 help:
 	@echo 'make [KERNELDIR=DIR] [CC=GCC] [COMPAT_FORCE=pin_account,tcp_errqueue]   rds_zc.ko'
@@ -145,5 +145,5 @@ help:
 	@echo 'make demo              two VMs, with and without zerocopy, for a person'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm: build/rpm'
 	@echo 'make bench-tool        bench/build/rdsz-bench, which measures; docs/performance.md'
-	@echo 'make bench-uml UML_KERNEL=DIR UML_MODULE=KO   tables at native speed, on User Mode Linux'
+	@echo 'make bench-uml         tables at native speed, on User Mode Linux, which it builds'
 	@echo 'make clean'

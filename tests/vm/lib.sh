@@ -30,6 +30,7 @@ kernel_flavour()
 	*-cloud) echo cloud-amd64 ;;
 	*-rt) echo rt-amd64 ;;
 	*-debug) echo debug ;;
+	*-uml) echo uml ;;
 	*) echo amd64 ;;
 	esac
 }
@@ -41,6 +42,7 @@ kernel_line()
 
 	base=${base%-rt}
 	base=${base%-debug}
+	base=${base%-uml}
 	awk -v name="$base" -v field="$2" '
 		$1 == name {
 			found = 1
