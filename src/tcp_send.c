@@ -3,9 +3,14 @@
  * tcp_send.c - transmit passes: from the send queue of a path into TCP.
  *
  * A pass takes whole messages, up to RDSZ_PASS_BYTES or RDSZ_PASS_MSGS, and always one. Headers and
- * kernel memory go by ordinary sends, neighbouring ones in one call; user pages are lent to TCP with
- * the pass's zerocopy record. So a large message costs two calls, a row of small ones one, and after
- * TCP was full one call resumes at the byte where it stopped.
+ * small payloads go by ordinary sends, neighbouring ones in one call; large payloads in pages of our own
+ * by reference, where the kernel can; user pages are lent to TCP with the pass's zerocopy record. So a
+ * large message costs two calls, a row of small ones one, and after TCP was full one call resumes at the
+ * byte where it stopped.
+ *
+ * What goes by reference is never written to again: TCP's buffers, and a reader on this machine, may
+ * have the pages long after the message is gone. Headers are written anew when a message is sent again, so
+ * TCP gets a copy of them.
  *
  * A pass holds the messages until all is sent, and the payloads it lent until TCP has dropped the last
  * buffer that refers to them, however long after the connection that may be.
@@ -15,6 +20,7 @@
 #include <net/tcp.h>
 
 #include "payload.h"
+#include "splice.h"
 #include "tcp.h"
 #include "trace.h"
 
@@ -24,12 +30,24 @@
 /* Passes in one transmit run; then whoever transmits looks up, and a worker may take over. */
 #define RDSZ_RUN_PASSES		8
 
+/*
+ * Payloads in our own pages go by reference from here on; below, a copy is cheaper than a call. Congestion maps
+ * stay below: one call sends the first frames of a connection in one burst, and TCP's window grows by it.
+ */
+#define RDSZ_SPLICE_MIN		16384
+
+enum rdsz_way {
+	RDSZ_WAY_COPY,		/* TCP copies */
+	RDSZ_WAY_SPLICE,	/* our pages, by reference */
+	RDSZ_WAY_LEND,		/* user pages, with the zerocopy record */
+};
+
 /* A run of bvecs that goes into TCP in one way. */
 struct rdsz_segment {
-	u32	first;
-	u32	nr;
-	u32	bytes;
-	bool	lend;
+	u32		first;
+	u32		nr;
+	u32		bytes;
+	enum rdsz_way	way;
 };
 
 /**
@@ -159,13 +177,22 @@ out:
 	return bvecs;
 }
 
-static void rdsz_pass_add_bvec(struct rdsz_pass *pass, const struct bio_vec *bv, bool lend)
+static enum rdsz_way rdsz_payload_way(const struct rdsz_payload *p)
+{
+	if (rdsz_payload_is_user(p))
+		return RDSZ_WAY_LEND;
+	if (RDSZ_MSG_SPLICE && p->kind == RDSZ_PAYLOAD_PAGES && p->len >= RDSZ_SPLICE_MIN)
+		return RDSZ_WAY_SPLICE;
+	return RDSZ_WAY_COPY;
+}
+
+static void rdsz_pass_add_bvec(struct rdsz_pass *pass, const struct bio_vec *bv, enum rdsz_way way)
 {
 	struct rdsz_segment *seg = pass->nr_segs ? &pass->segs[pass->nr_segs - 1] : NULL;
 
-	if (!seg || seg->lend != lend) {
+	if (!seg || seg->way != way) {
 		seg = &pass->segs[pass->nr_segs++];
-		*seg = (struct rdsz_segment){ .first = pass->nr_bvec, .lend = lend };
+		*seg = (struct rdsz_segment){ .first = pass->nr_bvec, .way = way };
 	}
 	pass->bvec[pass->nr_bvec++] = *bv;
 	seg->nr++;
@@ -181,17 +208,17 @@ static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 		.bv_offset = offset_in_page(&m->hdr),
 		.bv_len = RDSZ_HDR_LEN,
 	};
-	bool lend = p && rdsz_payload_is_user(p);
+	enum rdsz_way way = p ? rdsz_payload_way(p) : RDSZ_WAY_COPY;
 	u32 i;
 
 	m->hdr.ack = cpu_to_be64(pass->ack);
 	refcount_inc(&m->refs);
 	pass->msgs[pass->nr_msgs] = m;
 	pass->payloads[pass->nr_msgs++] = p ? rdsz_payload_get(p) : NULL;
-	rdsz_pass_add_bvec(pass, &hdr, false);
+	rdsz_pass_add_bvec(pass, &hdr, RDSZ_WAY_COPY);
 	for (i = 0; p && i < p->nr_bvec; i++)
-		rdsz_pass_add_bvec(pass, &p->bvec[i], lend);
-	if (lend) {
+		rdsz_pass_add_bvec(pass, &p->bvec[i], way);
+	if (way == RDSZ_WAY_LEND) {
 		atomic_inc(&p->nr_wire);
 		pass->lends = true;
 	}
@@ -329,8 +356,10 @@ static ssize_t rdsz_pass_call(struct rdsz_path *path, struct rdsz_pass *pass)
 	iov_iter_bvec(&msg.msg_iter, WRITE, pass->bvec + seg->first, seg->nr, seg->bytes);
 	iov_iter_advance(&msg.msg_iter, pass->offset);
 	rdsz_stat_inc(path->conn->rn, tcp_send_calls);
-	if (seg->lend)
+	if (seg->way == RDSZ_WAY_LEND)
 		return rdsz_zc_sendmsg(path->tcp->zs, &pass->zc, &msg, left);
+	if (seg->way == RDSZ_WAY_SPLICE)
+		msg.msg_flags |= RDSZ_MSG_SPLICE;
 	return sock_sendmsg(path->tcp->sock, &msg);
 }
 
@@ -356,7 +385,7 @@ static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
 	if (ret == -EOPNOTSUPP) {
 		rdsz_stat_inc(rn, zc_pass_refused);
 		rdsz_pass_tell_copied(pass);
-		pass->segs[pass->seg].lend = false;
+		pass->segs[pass->seg].way = RDSZ_WAY_COPY;
 		ret = rdsz_pass_call(path, pass);
 	}
 	return ret;
@@ -369,7 +398,8 @@ static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass)
 		struct rdsz_segment *seg = &pass->segs[pass->seg];
 		ssize_t ret;
 
-		ret = seg->lend ? rdsz_pass_call_zc(path, pass) : rdsz_pass_call(path, pass);
+		ret = seg->way == RDSZ_WAY_LEND ? rdsz_pass_call_zc(path, pass) :
+						  rdsz_pass_call(path, pass);
 		if (ret < 0)
 			return ret;
 		pass->offset += ret;
