@@ -83,6 +83,7 @@ static void rdsz_message_delivered(struct rdsz_message *m, struct list_head *don
 {
 	rdsz_unretain(m);
 	rdsz_path_load_left(m->path, m);
+	rdsz_lanes_left(m->path, m);
 	clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	list_move_tail(&m->path_node, done);
 }
@@ -141,6 +142,8 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 	rdsz_messages_give_space(&space);
 	list_for_each_entry_safe(m, next, &done, path_node) {
 		list_del_init(&m->path_node);
+		if (unlikely(test_bit(RDSZ_MSG_OFFER, &m->flags)))
+			rdsz_handshake_offer_acked(path);
 		rdsz_message_put(m);
 	}
 	if (go_on)

@@ -29,7 +29,7 @@ static void rdsz_address_gone(struct net *net, const struct in6_addr *ip)
 
 		if (key->transport == RDSZ_TRANS_TCP && !rdsz_addr_cmp(&key->local, ip) &&
 		    rdsz_transport_for(rn, ip, key->scope) == RDSZ_TRANS_NONE)
-			rdsz_path_drop(&conn->path, RDSZ_DROP_ADDRESS);
+			rdsz_conn_drop(conn, RDSZ_DROP_ADDRESS);
 	}
 	rcu_read_unlock();
 }

@@ -34,6 +34,7 @@ void rdsz_conn_put(struct rdsz_conn *conn)
 	rdsz_map_put(conn->local_map);
 	rdsz_map_put(conn->peer_map);
 	rdsz_net_put(conn->rn);
+	kfree(conn->lanes);
 	kfree_rcu(conn, rcu);
 }
 
@@ -52,12 +53,47 @@ void rdsz_conn_proved(struct rdsz_conn *conn)
 	rdsz_net_queue_work(conn->rn, &conn->rn->pending_work, 0);
 }
 
-/* Something of it waits to be sent or to be acknowledged. */
-bool rdsz_conn_is_busy(const struct rdsz_conn *conn)
+static bool rdsz_queue_is_busy(const struct list_head *queue)
 {
-	return !list_empty_careful(&conn->path.send_queue) ||
-		!list_empty_careful(&conn->path.retained) ||
-		!list_empty_careful(&conn->path.retrans);
+	const struct rdsz_message *m;
+
+	list_for_each_entry(m, queue, path_node)
+		if (!test_bit(RDSZ_MSG_HANDSHAKE, &m->flags))
+			return true;
+	return false;
+}
+
+static bool rdsz_path_is_busy(struct rdsz_path *path)
+{
+	bool busy;
+
+	spin_lock_bh(&path->lock);
+	busy = rdsz_queue_is_busy(&path->send_queue) || rdsz_queue_is_busy(&path->retained) ||
+		rdsz_queue_is_busy(&path->retrans) || rdsz_queue_is_busy(&path->held);
+	spin_unlock_bh(&path->lock);
+	return busy;
+}
+
+/* Something of it, other than talk about the connection, waits to be sent or to be delivered. */
+bool rdsz_conn_is_busy(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	bool busy = false;
+	int i;
+
+	rdsz_conn_for_each_lane(conn, path, i)
+		busy |= rdsz_path_is_busy(path);
+	return busy;
+}
+
+/* Every lane of it. Any context up to softirq. */
+void rdsz_conn_drop(struct rdsz_conn *conn, enum rdsz_drop_reason reason)
+{
+	struct rdsz_path *path;
+	int i;
+
+	rdsz_conn_for_each_lane(conn, path, i)
+		rdsz_path_drop(path, reason);
 }
 
 /* With a reference, or NULL. Any context up to softirq. */
@@ -92,7 +128,7 @@ static struct rdsz_conn *rdsz_conn_alloc(struct rdsz_net *rn, const struct rdsz_
 	refcount_inc(&rn->refs);
 	conn->rn = rn;
 	conn->refuse_until = jiffies;
-	rdsz_path_init(conn, &conn->path);
+	rdsz_path_init(conn, &conn->path, 0);
 	return conn;
 
 err_map:
@@ -204,19 +240,7 @@ void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason)
 
 	while ((conn = rdsz_conn_next(rn, conn)))
 		if (conn->ops->type == RDSZ_TRANS_TCP)
-			rdsz_path_drop(&conn->path, reason);
-}
-
-/**
- * rdsz_conn_lane() - walk the lanes of a conn
- * @conn: conn
- * @i: 0, 1, ...
- *
- * Return: the path, or NULL behind the last one.
- */
-struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, int i)
-{
-	return i ? NULL : &conn->path;
+			rdsz_conn_drop(conn, reason);
 }
 
 /**
@@ -261,9 +285,12 @@ static struct rdsz_conn *rdsz_conn_pop(struct rdsz_net *rn)
 void rdsz_conn_table_exit(struct rdsz_net *rn)
 {
 	struct rdsz_conn *conn;
+	struct rdsz_path *path;
+	int i;
 
 	while ((conn = rdsz_conn_pop(rn))) {
-		rdsz_path_destroy(&conn->path);
+		rdsz_conn_for_each_lane(conn, path, i)
+			rdsz_path_destroy(path);
 		rdsz_conn_put(conn);
 	}
 	rhashtable_destroy(&rn->conns);

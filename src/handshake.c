@@ -8,6 +8,12 @@
  * of ours knows with the first frame who speaks.
  *
  * A verdict holds for one TCP connection. Behind the next one there may be another kernel.
+ *
+ * Lanes: in-tree RDS before 7.x, told that we take eight connections, makes eight and cannot keep them
+ * apart. So our first ping says 1, and we say 8 to a peer that has shown that it tells the lane by its
+ * source port. When lane 0 is lost and comes back, the first ping says nothing of the number where 8
+ * were agreed on before: a peer that has not been restarted goes on with them, any other takes it for
+ * 1. The small side dials the other lanes once the peer's TCP has our offer.
  */
 #include "rdsz.h"
 
@@ -24,23 +30,47 @@ static struct rdsz_handshake rdsz_handshake_ours(const struct rdsz_path *path)
 {
 	return (struct rdsz_handshake){
 		.gen_num = path->conn->rn->gen_num,
+		.sport_idx = true,
 		.version = RDSZ_OURS_VERSION,
 		.caps = RDSZ_CAPS_OURS,
 	};
 }
 
-/**
- * rdsz_handshake_announce() - make a ping or pong of the probe port a handshake
- * @path: where it will go
- * @m: message, not queued yet
- */
-void rdsz_handshake_announce(struct rdsz_path *path, struct rdsz_message *m)
+static void rdsz_handshake_fill(struct rdsz_path *path, struct rdsz_message *m, u16 npaths)
 {
 	struct rdsz_handshake ours = rdsz_handshake_ours(path);
 
-	ours.npaths = 1;
+	ours.npaths = npaths;
 	rdsz_ext_put_handshake(&m->hdr, &ours);
 	set_bit(RDSZ_MSG_HANDSHAKE, &m->flags);
+	if (npaths > 1 && !path->index) {
+		set_bit(RDSZ_MSG_OFFER, &m->flags);
+		set_bit(RDSZ_PATH_OFFERED, &path->flags);
+	}
+}
+
+/**
+ * rdsz_handshake_answer() - make a pong to the probe port a handshake
+ * @path: where it will go
+ * @m: message, not queued yet; the ping has been looked at
+ */
+void rdsz_handshake_answer(struct rdsz_path *path, struct rdsz_message *m)
+{
+	bool one = READ_ONCE(path->conn->spread) == RDSZ_SPREAD_ONE;
+
+	rdsz_handshake_fill(path, m, one ? 1 : RDSZ_MAX_LANES);
+}
+
+/* What a ping of ours says of the number of lanes, 0 = nothing. */
+static u16 rdsz_handshake_ping_npaths(const struct rdsz_path *path)
+{
+	int spread = READ_ONCE(path->conn->spread);
+
+	if (spread == RDSZ_SPREAD_ONE)
+		return 1;
+	if (rdsz_path_peer(path) != RDSZ_PEER_UNKNOWN)
+		return RDSZ_MAX_LANES;
+	return spread == RDSZ_SPREAD_AGREED || path->index ? 0 : 1;
 }
 
 /* Say who we are in a map update. */
@@ -61,6 +91,89 @@ static void rdsz_handshake_set_peer(struct rdsz_path *path, enum rdsz_peer_kind 
 	smp_store_release(&path->peer, peer);	/* pairs with rdsz_path_peer() */
 }
 
+static enum rdsz_spread rdsz_handshake_spread(const struct rdsz_path *path,
+					      const struct rdsz_hdr *hdr,
+					      const struct rdsz_handshake *hs)
+{
+	enum rdsz_spread now = READ_ONCE(path->conn->spread);
+
+	/* What was agreed on with this incarnation of the peer stays: it may have much of our lanes. */
+	if (now == RDSZ_SPREAD_ONE &&
+	    READ_ONCE(path->conn->rn->sysctl.max_paths) < RDSZ_MAX_LANES)
+		return RDSZ_SPREAD_ONE;
+	if (hdr->flags == RDSZ_FLAG_MAP && !hs->version)
+		return now;	/* in-tree: its maps tell nothing */
+	if (!hs->sport_idx)
+		return RDSZ_SPREAD_ONE;
+	if (hs->npaths >= RDSZ_MAX_LANES)
+		return RDSZ_SPREAD_AGREED;
+	/* A pong is the peer's last word, for it had seen our ping. Its pings may be careful ones. */
+	if (hs->npaths && !rdsz_hdr_is_ping(hdr))
+		return RDSZ_SPREAD_ONE;
+	return now == RDSZ_SPREAD_ONE ? RDSZ_SPREAD_OFFERED : now;
+}
+
+static void rdsz_handshake_set_spread(struct rdsz_path *path, const struct rdsz_hdr *hdr,
+				      const struct rdsz_handshake *hs)
+{
+	enum rdsz_spread spread = rdsz_handshake_spread(path, hdr, hs);
+	struct rdsz_conn *conn = path->conn;
+
+	if (xchg(&conn->spread, spread) != spread) {
+		if (spread == RDSZ_SPREAD_AGREED)
+			rdsz_path_poke(&conn->path, 0);
+		else
+			rdsz_lanes_poke(conn);
+	}
+	/* The peer has answered and does not know yet that we offer 8: another ping. */
+	if (spread != RDSZ_SPREAD_ONE && !path->index && rdsz_hdr_is_handshake(hdr) &&
+	    !rdsz_hdr_is_ping(hdr) && !test_bit(RDSZ_PATH_OFFERED, &path->flags)) {
+		set_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
+		rdsz_path_poke(path, 0);
+	}
+}
+
+/**
+ * rdsz_handshake_generation() - does a frame come from another incarnation of the peer?
+ * @path: where it came
+ * @hdr: a handshake or a map update
+ *
+ * What the new incarnation sends has numbers of its own, perhaps lower ones, and none of it can be a
+ * duplicate of what came from the old one. The other lanes learn it when their next connection opens.
+ *
+ * Context: the lock of the TCP socket is held.
+ */
+void rdsz_handshake_generation(struct rdsz_path *path, const struct rdsz_hdr *hdr)
+{
+	struct rdsz_conn *conn = path->conn;
+	struct rdsz_handshake hs;
+	u32 old;
+
+	rdsz_ext_get_handshake(hdr, &hs);
+	/* In-tree before 7.x has none; but its maps, and those of 7.x, tell nothing at all. */
+	if (hs.gen_num == path->rx_gen || (!hs.gen_num && !hs.npaths))
+		return;
+	old = xchg(&conn->peer_gen, hs.gen_num);
+	if (old && old != hs.gen_num) {
+		rdsz_stat_inc(conn->rn, peer_restarts);
+		WRITE_ONCE(conn->spread, RDSZ_SPREAD_ONE);	/* all is to be agreed on anew */
+		rdsz_lanes_poke(conn);
+	}
+	if (path->rx_gen)
+		path->next_rx_seq = 0;
+	path->rx_gen = hs.gen_num;
+}
+
+/* A new connection of the path: nobody reads from it yet. */
+void rdsz_handshake_connected(struct rdsz_path *path)
+{
+	u32 gen = READ_ONCE(path->conn->peer_gen);
+
+	if (path->rx_gen && path->rx_gen != gen)
+		path->next_rx_seq = 0;
+	path->rx_gen = gen;
+}
+
 /**
  * rdsz_handshake_received() - the peer said who it is
  * @path: on which connection
@@ -72,14 +185,16 @@ void rdsz_handshake_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 {
 	struct rdsz_handshake hs;
 
+	rdsz_handshake_generation(path, hdr);
 	rdsz_ext_get_handshake(hdr, &hs);
+	if (path->index && !hs.sport_idx && rdsz_hdr_is_handshake(hdr))
+		set_bit(RDSZ_PATH_IS_FIRST, &path->flags);
 	if (hs.version)
 		rdsz_handshake_set_peer(path, RDSZ_PEER_OURS, hs.caps);
 	else
 		rdsz_handshake_set_peer(path, RDSZ_PEER_INTREE, 0);
 	WRITE_ONCE(path->settle, true);
-	if (hs.gen_num)
-		WRITE_ONCE(path->conn->peer_gen, hs.gen_num);
+	rdsz_handshake_set_spread(path, hdr, &hs);
 }
 
 static bool rdsz_handshake_ping(struct rdsz_path *path)
@@ -89,7 +204,7 @@ static bool rdsz_handshake_ping(struct rdsz_path *path)
 
 	if (!m)
 		return false;
-	rdsz_handshake_announce(path, m);
+	rdsz_handshake_fill(path, m, rdsz_handshake_ping_npaths(path));
 	rdsz_path_enqueue(m);
 	rdsz_message_put(m);
 	return true;
@@ -102,6 +217,43 @@ void rdsz_handshake_begin(struct rdsz_path *path)
 		return;
 	path->hello_until = jiffies + msecs_to_jiffies(RDSZ_HELLO_MS);
 	set_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
+}
+
+/* The peer has our word that we take eight: its RDS, or as much as in-tree tells, its TCP. */
+void rdsz_handshake_offer_acked(struct rdsz_path *path)
+{
+	set_bit(RDSZ_PATH_OFFER_ACKED, &path->flags);
+	rdsz_path_poke(path, 0);
+}
+
+/* May the small side dial lanes? Both ends said 8, and the peer has our word. */
+bool rdsz_handshake_lanes_open(struct rdsz_conn *conn)
+{
+	return READ_ONCE(conn->spread) == RDSZ_SPREAD_AGREED &&
+		rdsz_path_peer(&conn->path) != RDSZ_PEER_UNKNOWN &&
+		test_bit(RDSZ_PATH_OFFER_ACKED, &conn->path.flags);
+}
+
+/* Lane 0 is up and eight lanes are agreed on: have them, and on the small side dial them. */
+static void rdsz_handshake_spread_out(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	int i;
+
+	if (READ_ONCE(conn->spread) != RDSZ_SPREAD_AGREED)
+		return;
+	if (rdsz_lanes_need(conn)) {
+		rdsz_path_poke(&conn->path, RDSZ_HELLO_LOOK_MS);
+		return;
+	}
+	if (!rdsz_conn_is_small(conn) || !rdsz_handshake_lanes_open(conn))
+		return;
+	for (i = 1; (path = rdsz_conn_lane(conn, i)); i++) {
+		if (READ_ONCE(path->state) != RDSZ_PATH_DOWN)
+			continue;
+		set_bit(RDSZ_PATH_WANTED, &path->flags);
+		rdsz_path_poke(path, 0);
+	}
 }
 
 /**
@@ -117,9 +269,11 @@ void rdsz_handshake_go_on(struct rdsz_path *path)
 {
 	if (!rdsz_handshake_speaks(path))
 		return;
-	if (test_bit(RDSZ_PATH_HELLO_DUE, &path->flags) && rdsz_handshake_ping(path)) {
-		clear_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
-		rdsz_path_kick(path, false);
+	if (test_and_clear_bit(RDSZ_PATH_HELLO_DUE, &path->flags)) {
+		if (rdsz_handshake_ping(path))
+			rdsz_path_kick(path, false);
+		else
+			set_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
 	}
 	if (time_after(jiffies, path->hello_until) &&
 	    cmpxchg(&path->peer, RDSZ_PEER_UNKNOWN, RDSZ_PEER_INTREE) == RDSZ_PEER_UNKNOWN) {
@@ -129,11 +283,15 @@ void rdsz_handshake_go_on(struct rdsz_path *path)
 	if (rdsz_path_peer(path) == RDSZ_PEER_UNKNOWN ||
 	    test_bit(RDSZ_PATH_HELLO_DUE, &path->flags))
 		rdsz_path_poke(path, RDSZ_HELLO_LOOK_MS);
+	if (!path->index)
+		rdsz_handshake_spread_out(path->conn);
 }
 
 /* The connection is gone; called by the path's state worker. */
 void rdsz_handshake_forget(struct rdsz_path *path)
 {
 	clear_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
+	clear_bit(RDSZ_PATH_OFFERED, &path->flags);
+	clear_bit(RDSZ_PATH_OFFER_ACKED, &path->flags);
 	rdsz_handshake_set_peer(path, RDSZ_PEER_UNKNOWN, 0);
 }

@@ -228,14 +228,17 @@ static void rdsz_recv_resume(struct rdsz_net *rn)
 {
 	unsigned long max = READ_ONCE(rn->sysctl.rcv_mem_max);
 	struct rdsz_conn *conn = NULL;
+	struct rdsz_path *path;
+	int i;
 
 	if (!READ_ONCE(rn->rcv_paused) || atomic_long_read(&rn->rcv_mem) > max - max / 4)
 		return;
 	WRITE_ONCE(rn->rcv_paused, false);
 	smp_mb();	/* pairs with the one in rdsz_recv_paused(): flag, then test the memory again */
 	while ((conn = rdsz_conn_next(rn, conn)))
-		if (test_and_clear_bit(RDSZ_PATH_RX_PAUSED, &conn->path.flags))
-			rdsz_net_queue_work(rn, &conn->path.recv_work, 0);
+		rdsz_conn_for_each_lane(conn, path, i)
+			if (test_and_clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags))
+				rdsz_net_queue_work(rn, &path->recv_work, 0);
 }
 
 /**
@@ -355,6 +358,8 @@ void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rds
 		rdsz_incoming_put(inc);
 		return;
 	}
+	if (rdsz_hdr_is_handshake(hdr))
+		rdsz_handshake_generation(path, hdr);
 	rdsz_ack_owe(path, hdr);	/* sent after the delivery below, at the earliest */
 	if (rdsz_seq_is_duplicate(seq, path->next_rx_seq, hdr->flags)) {
 		rdsz_drop(conn->rn, recv_drop_old_seq, &from, &to, inc->len);

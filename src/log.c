@@ -20,6 +20,7 @@ static const char * const rdsz_drop_texts[] = {
 	[RDSZ_DROP_STALLED]	= "nothing acknowledged for stall_ms",
 	[RDSZ_DROP_REPLACED]	= "replaced by a newer connection of the peer",
 	[RDSZ_DROP_WAKEUP]	= "wake-up done",
+	[RDSZ_DROP_LANE]	= "the peer takes one connection only",
 	[RDSZ_DROP_SYSCTL]	= "buffer sizes changed by sysctl",
 	[RDSZ_DROP_ADDRESS]	= "local address removed",
 };
@@ -39,7 +40,8 @@ static void rdsz_log_path(struct rdsz_path *path, const char *what, const char *
 		return;
 	rdsz_addr_format(&from, &local);
 	rdsz_addr_format(&to, &peer);
-	pr_info("netns %u: %pISc to %pISc %s%s\n", conn->rn->net->ns.inum, &from, &to, what, why);
+	pr_info("netns %u: %pISc to %pISc, lane %u, %s%s\n", conn->rn->net->ns.inum, &from, &to,
+		path->index, what, why);
 }
 
 void rdsz_log_up(struct rdsz_path *path)

@@ -92,6 +92,20 @@ void rdsz_message_release_space(struct rdsz_message *m)
 	rdsz_message_put(m);
 }
 
+/* Lock the path that a message is on; it may change until then. */
+struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m)
+{
+	struct rdsz_path *path;
+
+	for (;;) {
+		path = READ_ONCE(m->path);
+		spin_lock_bh(&path->lock);
+		if (likely(path == m->path))
+			return path;
+		spin_unlock_bh(&path->lock);
+	}
+}
+
 /**
  * rdsz_message_take_space() - first half of giving send buffer space back, for many messages at once
  * @m: message, its path's lock is held
@@ -137,14 +151,14 @@ void rdsz_messages_give_space(struct list_head *space)
  */
 bool rdsz_message_dequeue(struct rdsz_message *m)
 {
-	struct rdsz_path *path = m->path;
+	struct rdsz_path *path = rdsz_message_lock_path(m);
 	bool queued;
 
-	spin_lock_bh(&path->lock);
 	queued = test_and_clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	if (queued) {
 		rdsz_path_load_left(path, m);
 		rdsz_unretain(m);
+		rdsz_lanes_left(path, m);
 		list_del_init(&m->path_node);
 	}
 	spin_unlock_bh(&path->lock);

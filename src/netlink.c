@@ -665,12 +665,11 @@ static u32 rdsz_nl_payload(const struct rdsz_payload *p)
 
 static void rdsz_look_at_outgoing(struct rdsz_message *m, struct rdsz_message_view *v)
 {
-	struct rdsz_path *path = m->path;
+	struct rdsz_path *path = rdsz_message_lock_path(m);
 
 	v->peer = (struct rdsz_endpoint){ .ip = path->conn->key.peer, .port = m->dport,
 					  .scope = path->conn->key.scope };
 	v->len = m->len;
-	spin_lock_bh(&path->lock);
 	v->queue = test_bit(RDSZ_MSG_SENT, &m->flags) ? RDSZC_QUEUE_UNACKED : RDSZC_QUEUE_SEND;
 	v->payload = rdsz_nl_payload(m->payload);
 	v->retransmitted = m->hdr.flags & RDSZ_FLAG_RETRANSMITTED;

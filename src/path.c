@@ -191,7 +191,7 @@ static void rdsz_load_sub(struct rdsz_load *load, u32 len)
 	load->bytes -= len;
 }
 
-static void rdsz_path_load_queued(struct rdsz_path *path, struct rdsz_message *m)
+void rdsz_path_load_queued(struct rdsz_path *path, struct rdsz_message *m)
 	__must_hold(&path->lock)
 {
 	lockdep_assert_held(&path->lock);
@@ -231,21 +231,26 @@ void rdsz_path_load_left(struct rdsz_path *path, struct rdsz_message *m)
 }
 
 /**
- * rdsz_path_enqueue() - put a message into the send queue, and into its sender's list
+ * rdsz_path_add() - put a message into a queue of a path, and into its sender's list
+ * @path: path, its lock is held
  * @m: message; the queues take references of their own
+ * @queue: send_queue or held of @path
  *
- * Both under the path lock, so that nobody can withdraw it before it is in both.
+ * Both under the path lock, so that nobody can withdraw it before it is in both. What is held gets
+ * its number later.
  */
-void rdsz_path_enqueue(struct rdsz_message *m)
+void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m, struct list_head *queue)
+	__must_hold(&path->lock)
 {
-	struct rdsz_path *path = m->path;
 	struct rdsz_sock *rs = m->rs;
 
-	spin_lock_bh(&path->lock);
-	m->hdr.seq = cpu_to_be64(path->next_tx_seq++);
+	lockdep_assert_held(&path->lock);
+	m->path = path;
+	if (queue == &path->send_queue)
+		m->hdr.seq = cpu_to_be64(path->next_tx_seq++);
 	set_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	refcount_inc(&m->refs);
-	list_add_tail(&m->path_node, &path->send_queue);
+	list_add_tail(&m->path_node, queue);
 	rdsz_path_load_queued(path, m);
 	if (rs) {
 		spin_lock(&rs->queue_lock);
@@ -254,9 +259,18 @@ void rdsz_path_enqueue(struct rdsz_message *m)
 		sock_hold(&rs->sk);
 		list_add_tail(&m->sock_node, &rs->send_list);
 		if (unlikely(READ_ONCE(rs->peer_error)))
-			set_bit(RDSZ_PATH_UNTOLD, &path->flags);
+			set_bit(RDSZ_PATH_UNTOLD, &path->conn->path.flags);
 		spin_unlock(&rs->queue_lock);
 	}
+}
+
+/* Queue what no socket sent: it goes by the path it was made for. */
+void rdsz_path_enqueue(struct rdsz_message *m)
+{
+	struct rdsz_path *path = m->path;
+
+	spin_lock_bh(&path->lock);
+	rdsz_path_add(path, m, &path->send_queue);
 	spin_unlock_bh(&path->lock);
 }
 
@@ -296,9 +310,18 @@ static void rdsz_path_requeue(struct rdsz_path *path)
 	}
 }
 
-static bool rdsz_path_has_work(struct rdsz_path *path)
+/* True if messages wait for a connection. Lane 0 brings the others back, so theirs count for it. */
+bool rdsz_path_has_work(struct rdsz_path *path)
 {
-	return !list_empty_careful(&path->send_queue);
+	struct rdsz_path *lane;
+	int i;
+
+	if (path->index)
+		return !list_empty_careful(&path->send_queue);
+	rdsz_conn_for_each_lane(path->conn, lane, i)
+		if (!list_empty_careful(&lane->send_queue))
+			return true;
+	return false;
 }
 
 /* ---- state machine ---- */
@@ -317,6 +340,7 @@ static const struct {
 	[RDSZ_DROP_WAKEUP]	= { RDSZC_REASON_WAKEUP,	"wakeup" },
 	[RDSZ_DROP_SYSCTL]	= { RDSZC_REASON_SYSCTL,	"sysctl" },
 	[RDSZ_DROP_ADDRESS]	= { RDSZC_REASON_ADDRESS,	"address" },
+	[RDSZ_DROP_LANE]	= { RDSZC_REASON_LANE,		"lane" },
 };
 
 const char *rdsz_path_reason_name(const struct rdsz_path *path)
@@ -379,6 +403,9 @@ static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason r
 	case RDSZ_DROP_ADDRESS:
 		rdsz_stat_inc(rn, conn_drop_address);
 		break;
+	case RDSZ_DROP_LANE:
+		rdsz_stat_inc(rn, lane_given_up);
+		break;
 	case RDSZ_DROP_WAKEUP:
 	case RDSZ_DROP_NONE:
 		break;
@@ -417,6 +444,9 @@ static void rdsz_path_back_off(struct rdsz_path *path)
 static void rdsz_path_go_down(struct rdsz_path *path)
 {
 	path->conn->ops->close(path);
+	/* The peer comes again, to lane 0; what it sends again then must be known there. */
+	if (test_and_clear_bit(RDSZ_PATH_IS_FIRST, &path->flags))
+		WRITE_ONCE(path->conn->path.next_rx_seq, path->next_rx_seq);
 	rdsz_handshake_forget(path);
 	rdsz_path_requeue(path);
 	rdsz_ack_forget(path);
@@ -436,7 +466,8 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 static void rdsz_path_go_up(struct rdsz_path *path)
 {
 	clear_bit(RDSZ_PATH_WANTED, &path->flags);
-	set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
+	if (!path->index)	/* maps go by lane 0 alone, so they stay in order */
+		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
 	path->una_moved = jiffies;
 	rdsz_handshake_begin(path);
 	rdsz_path_set_state(path, RDSZ_PATH_UP);
@@ -480,7 +511,7 @@ static bool rdsz_path_dial(struct rdsz_path *path)
 	err = path->conn->ops->connect(path);
 	rdsz_path_release(&path->wakeup);
 	if (err) {
-		rdsz_peer_unreachable(path, -err);
+		rdsz_peer_unreachable(path->conn, -err);
 		rdsz_path_log_no_connection(path, -err);
 		rdsz_path_go_down(path);
 		return true;
@@ -489,18 +520,53 @@ static bool rdsz_path_dial(struct rdsz_path *path)
 	return test_bit(RDSZ_PATH_ESTABLISHED, &path->flags);
 }
 
+/*
+ * Lane 0 is dialled whenever it is wanted. The small side dials the others, as long as lane 0 is up and
+ * both ends have agreed on them over its present connection; the large side waits for that.
+ */
+static bool rdsz_path_may_dial(struct rdsz_path *path)
+{
+	struct rdsz_conn *conn = path->conn;
+
+	if (!path->index)
+		return true;
+	if (!rdsz_path_is_up(&conn->path)) {
+		rdsz_path_want(&conn->path);
+		return false;
+	}
+	return rdsz_conn_is_small(conn) && rdsz_handshake_lanes_open(conn);
+}
+
+/*
+ * Lanes are not agreed on: what waits here goes by lane 0. Where the peer takes one connection only,
+ * one that has come to this lane meanwhile is its first.
+ */
+static struct socket *rdsz_path_not_agreed(struct rdsz_path *path, struct socket *accepted)
+{
+	clear_bit(RDSZ_PATH_WANTED, &path->flags);
+	rdsz_lanes_fold(path);
+	if (!accepted || READ_ONCE(path->conn->spread) != RDSZ_SPREAD_ONE)
+		return accepted;
+	rdsz_path_hand_over(&path->conn->path, accepted);
+	return NULL;
+}
+
 static bool rdsz_path_when_down(struct rdsz_path *path)
 {
 	struct socket *sock = xchg(&path->accepted, NULL);
 
 	clear_bit(RDSZ_PATH_DROP, &path->flags);
 	WRITE_ONCE(path->drop_reason, RDSZ_DROP_NONE);
+	if (path->index && READ_ONCE(path->conn->spread) != RDSZ_SPREAD_AGREED)
+		sock = rdsz_path_not_agreed(path, sock);
 	if (sock)
 		return rdsz_path_adopt(path, sock);
 	if (!test_bit(RDSZ_PATH_WANTED, &path->flags) && !rdsz_path_has_work(path)) {
 		rdsz_path_release(&path->wakeup);
 		return false;
 	}
+	if (!rdsz_path_may_dial(path))
+		return false;
 	if (time_before(jiffies, path->next_try)) {
 		rdsz_path_poke(path, jiffies_to_msecs(path->next_try - jiffies) ?: 1);
 		return false;
@@ -543,7 +609,7 @@ static bool rdsz_path_when_connecting(struct rdsz_path *path)
 	}
 	rdsz_path_release(&path->wakeup);
 	if (test_bit(RDSZ_PATH_DROP, &path->flags) || time_after_eq(jiffies, path->deadline)) {
-		rdsz_peer_unreachable(path, READ_ONCE(path->connect_error) ?: ETIMEDOUT);
+		rdsz_peer_unreachable(path->conn, READ_ONCE(path->connect_error) ?: ETIMEDOUT);
 		rdsz_path_log_no_connection(path, ETIMEDOUT);
 		rdsz_path_go_down(path);
 		return true;
@@ -593,6 +659,10 @@ static bool rdsz_path_when_up(struct rdsz_path *path)
 	if (rdsz_path_release(&path->wakeup)) {
 		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
 		rdsz_path_kick(path, false);
+	}
+	if (path->index && READ_ONCE(path->conn->spread) == RDSZ_SPREAD_ONE) {
+		rdsz_path_start_closing(path, RDSZ_DROP_LANE);
+		return true;
 	}
 	if (READ_ONCE(path->accepted)) {
 		rdsz_path_start_closing(path, RDSZ_DROP_REPLACED);
@@ -646,13 +716,15 @@ static void rdsz_path_recv_work(struct work_struct *work)
 	path->conn->ops->receive(path);
 }
 
-void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path)
+void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path, unsigned int index)
 {
 	path->conn = conn;
+	path->index = index;
 	spin_lock_init(&path->lock);
 	INIT_LIST_HEAD(&path->send_queue);
 	INIT_LIST_HEAD(&path->retrans);
 	rdsz_ack_init(path);
+	INIT_LIST_HEAD(&path->held);
 	path->next_tx_seq = rdsz_net_next_seq(conn->rn);
 	path->next_try = jiffies;
 	path->log.changed = get_jiffies_64();
@@ -661,11 +733,11 @@ void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path)
 	INIT_DELAYED_WORK(&path->recv_work, rdsz_path_recv_work);
 }
 
-static void rdsz_path_free_queue(struct rdsz_path *path)
+static void rdsz_path_free_queue(struct list_head *queue)
 {
 	struct rdsz_message *m;
 
-	while ((m = list_first_entry_or_null(&path->send_queue, struct rdsz_message, path_node)))
+	while ((m = list_first_entry_or_null(queue, struct rdsz_message, path_node)))
 		if (!rdsz_message_dequeue(m))
 			break;
 }
@@ -695,6 +767,7 @@ void rdsz_path_destroy(struct rdsz_path *path)
 	cancel_delayed_work_sync(&path->state_work);
 	rdsz_path_release(&path->accepted);
 	rdsz_path_release(&path->wakeup);
-	rdsz_path_free_queue(path);
+	rdsz_path_free_queue(&path->send_queue);
+	rdsz_path_free_queue(&path->held);
 	rdsz_net_used_seq(path->conn->rn, path->next_tx_seq);
 }

@@ -6,7 +6,8 @@
  * message: a socket that asked gets one record in its error queue, named after the first message that
  * it was not told about, and its pending error is set. Nothing is dropped; the attempts go on.
  *
- * RDSZ_PATH_UNTOLD says that some message waits to be told of, so that no queue is walked for nothing.
+ * RDSZ_PATH_UNTOLD of lane 0 says that some message of the conn waits to be told of, so that no queue is
+ * walked for nothing.
  *
  * The records are skbs in sk_error_queue, charged to the receive buffer by the core. The destination is
  * their data.
@@ -77,26 +78,42 @@ static void rdsz_peer_error_tell(struct rdsz_message *m, u64 attempt, int err)
 	sock_put(&rs->sk);
 }
 
+/* All that waits on a lane that is not UP is in its send queue, or held for it. */
+static void rdsz_peer_error_tell_lane(struct rdsz_path *path, u64 attempt, int err)
+{
+	struct rdsz_message *m;
+
+	spin_lock_bh(&path->lock);
+	list_for_each_entry(m, &path->send_queue, path_node)
+		rdsz_peer_error_tell(m, attempt, err);
+	list_for_each_entry(m, &path->held, path_node)
+		rdsz_peer_error_tell(m, attempt, err);
+	spin_unlock_bh(&path->lock);
+}
+
 /**
  * rdsz_peer_unreachable() - an attempt to connect has failed
- * @path: path that is not UP, so all its messages are in the send queue
+ * @conn: conn; what waits on its lanes that are not UP is told of
  * @err: positive errno
  *
  * Context: process, no lock held.
  */
-void rdsz_peer_unreachable(struct rdsz_path *path, int err)
+void rdsz_peer_unreachable(struct rdsz_conn *conn, int err)
 {
 	static atomic64_t attempts;
-	struct rdsz_message *m;
+	struct rdsz_path *path;
 	u64 attempt;
+	int i;
 
-	if (!test_and_clear_bit(RDSZ_PATH_UNTOLD, &path->flags))
+	if (!test_and_clear_bit(RDSZ_PATH_UNTOLD, &conn->path.flags))
 		return;
 	attempt = atomic64_inc_return(&attempts);
-	spin_lock_bh(&path->lock);
-	list_for_each_entry(m, &path->send_queue, path_node)
-		rdsz_peer_error_tell(m, attempt, err);
-	spin_unlock_bh(&path->lock);
+	rdsz_conn_for_each_lane(conn, path, i) {
+		if (rdsz_path_is_up(path))
+			set_bit(RDSZ_PATH_UNTOLD, &conn->path.flags);	/* for when it is lost */
+		else
+			rdsz_peer_error_tell_lane(path, attempt, err);
+	}
 }
 
 /* What waits already counts, too: under the lock it is either seen here or comes later. */
@@ -110,7 +127,7 @@ int rdsz_peer_error_set(struct rdsz_sock *rs, int value)
 	WRITE_ONCE(rs->peer_error, value);
 	list_for_each_entry(m, &rs->send_list, sock_node)
 		if (value && !test_bit(RDSZ_MSG_TOLD, &m->flags))
-			set_bit(RDSZ_PATH_UNTOLD, &m->path->flags);
+			set_bit(RDSZ_PATH_UNTOLD, &m->path->conn->path.flags);
 	spin_unlock_bh(&rs->queue_lock);
 	return 0;
 }

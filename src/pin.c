@@ -186,7 +186,8 @@ static bool rdsz_pin_overdue(const struct rdsz_payload *p, unsigned long hold)
 static struct rdsz_payload *rdsz_find_overdue(struct rdsz_path *path, unsigned long hold,
 					      struct rdsz_message **holder)
 {
-	struct list_head *queues[] = { &path->retained, &path->retrans, &path->send_queue };
+	struct list_head *queues[] = { &path->retained, &path->retrans, &path->send_queue,
+				       &path->held };
 	struct rdsz_payload *found = NULL;
 	struct rdsz_message *m;
 	int i;
@@ -206,13 +207,16 @@ static struct rdsz_payload *rdsz_find_overdue(struct rdsz_path *path, unsigned l
 	return found;
 }
 
-/* Put the copy in the place of the original, unless the holder has let go of it meanwhile. */
+/*
+ * Put the copy in the place of the original, unless the holder has let go of it meanwhile. The lock
+ * that covers the holder is held, and let go of here.
+ */
 static void rdsz_swap_payload(struct rdsz_payload **slot, spinlock_t *lock,
 			      struct rdsz_payload *old, struct rdsz_payload *copy)
+	__releases(lock)
 {
 	bool swapped = false;
 
-	spin_lock_bh(lock);
 	if (*slot == old) {
 		*slot = copy;
 		WRITE_ONCE(old->copied, true);
@@ -226,9 +230,10 @@ static void rdsz_swap_payload(struct rdsz_payload **slot, spinlock_t *lock,
 }
 
 /* The path counts the bytes of its queues that lie in user pages. */
-static void rdsz_count_converted(struct rdsz_path *path, struct rdsz_message *m)
+static void rdsz_count_converted(struct rdsz_message *m)
 {
-	spin_lock_bh(&path->lock);
+	struct rdsz_path *path = rdsz_message_lock_path(m);
+
 	if (m->payload && !rdsz_payload_is_user(m->payload))
 		rdsz_path_load_unpinned(path, m);
 	spin_unlock_bh(&path->lock);
@@ -243,8 +248,8 @@ static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 	while ((old = rdsz_find_overdue(path, hold, &m))) {
 		copy = rdsz_payload_duplicate(old, GFP_KERNEL | __GFP_NOWARN);
 		if (copy)
-			rdsz_swap_payload(&m->payload, &path->lock, old, copy);
-		rdsz_count_converted(path, m);
+			rdsz_swap_payload(&m->payload, &rdsz_message_lock_path(m)->lock, old, copy);
+		rdsz_count_converted(m);
 		rdsz_payload_put(old);
 		rdsz_message_put(m);
 		if (!copy)
@@ -280,8 +285,10 @@ static bool rdsz_convert_sock(struct rdsz_sock *rs, unsigned long hold)
 
 	while ((old = rdsz_find_unread(rs, hold, &inc))) {
 		copy = rdsz_payload_duplicate(old, GFP_KERNEL | __GFP_NOWARN);
-		if (copy)
+		if (copy) {
+			spin_lock_bh(&rs->queue_lock);
 			rdsz_swap_payload(&inc->payload, &rs->queue_lock, old, copy);
+		}
 		rdsz_payload_put(old);
 		rdsz_incoming_put(inc);
 		if (!copy)
@@ -294,10 +301,13 @@ static bool rdsz_convert_sock(struct rdsz_sock *rs, unsigned long hold)
 static bool rdsz_convert_conns(struct rdsz_net *rn, unsigned long hold)
 {
 	struct rdsz_conn *conn = NULL;
+	struct rdsz_path *path;
 	bool ok = true;
+	int i;
 
 	while ((conn = rdsz_conn_next(rn, conn)))
-		ok &= rdsz_convert_path(&conn->path, hold);
+		rdsz_conn_for_each_lane(conn, path, i)
+			ok &= rdsz_convert_path(path, hold);
 	return ok;
 }
 

@@ -45,7 +45,7 @@ void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 	set_bit(RDSZ_MSG_PONG, &m->flags);
 	atomic_inc(&path->nr_pongs);
 	if (rdsz_hdr_is_handshake(hdr))
-		rdsz_handshake_announce(path, m);
+		rdsz_handshake_answer(path, m);
 	rdsz_path_enqueue(m);
 	rdsz_message_put(m);
 	rdsz_stat_inc(rn, send_pong);

@@ -8,6 +8,8 @@
  *   rdsz_net         namespace init .. last reference      net_generic          -
  *   rdsz_sock        socket() .. last reference            bind table (RCU)     its queue_lock
  *   rdsz_conn, path  first use .. namespace exit           conn table (RCU)     path: its lock
+ *   rdsz_lanes       8 lanes agreed .. end of its conn     conn->lanes          lock of lane 0, and
+ *                                                                               of the lane
  *   rdsz_message     sendmsg .. delivered, off the wire    path queues          path lock; ON_SOCK bit
  *   rdsz_incoming    first byte .. read, or socket closed  receive queue        queue_lock
  *   rdsz_payload     built .. last reference               message, incoming,   refcount; a holder's
@@ -15,9 +17,10 @@
  *   rdsz_pass        call into TCP .. last skb gone        path->pass, TCP      path owner bit
  *   rdsz_completion  sendmsg .. read, or socket gone       payload, then queue  rdsz_cq lock
  *
- * Lock order, outermost first: path->lock, rdsz_sock->queue_lock, rdsz_cq->lock. All three are taken
- * with bottom halves off, in process and softirq context, and nothing else nests among them. The lock
- * of a TCP socket is never taken with any of them held; they are taken under it (receive path).
+ * Lock order, outermost first: path->lock of lane 0, path->lock of another lane of the same conn,
+ * rdsz_sock->queue_lock, rdsz_cq->lock. All are taken with bottom halves off, in process and softirq
+ * context, and nothing else nests among them. The lock of a TCP socket is never taken with any of them
+ * held; they are taken under it (receive path).
  * cong_lock and sock_lock of rdsz_net are leaves.
  */
 #ifndef RDSZ_RDSZ_H
@@ -75,6 +78,7 @@ struct rdsz_sysctl {
 	int	pending_max;		/* inbound connections without a frame yet */
 	int	pending_per_peer;	/* of them, from one address */
 	int	pending_ms;		/* how long they may take */
+	int	max_paths;		/* lanes we offer, 1 or RDSZ_MAX_LANES */
 	int	reconnect_min_delay_ms;
 	int	reconnect_max_delay_ms;
 	int	max_unacked_packets;	/* kept for those who set it, without effect */
@@ -101,6 +105,7 @@ struct rdsz_sysctl {
  * @inum: inode number of the namespace, for trace events of late completions too
  * @hists: histograms; NULL until they are first switched on, then there for good
  * @hist_on: measure
+ * @lane_seed: of the hash that spreads sockets over lanes
  * @rx_tracers: sockets that asked for receive path latencies
  * @rcv_mem: bytes of memory held by unread messages
  * @rcv_paused: some path stopped reading at rcv_mem_max
@@ -137,6 +142,7 @@ struct rdsz_net {
 	u32			inum;
 	struct rdsz_hists __percpu *hists;
 	bool			hist_on;
+	u32			lane_seed;
 	atomic_t		rx_tracers;
 	atomic_long_t		rcv_mem;
 	bool			rcv_paused;
@@ -344,19 +350,22 @@ enum {
 	RDSZ_MSG_TOLD,		/* its sender knows that the peer cannot be reached; under path lock */
 	RDSZ_MSG_SENT,		/* counted in path->unacked, not in path->queued; under the path lock */
 	RDSZ_MSG_PINNED,	/* counted in path->pinned; under the path lock */
+	RDSZ_MSG_OFFER,		/* a handshake that offers lanes */
+	RDSZ_MSG_ON_ZERO,	/* counted in on_zero of its conn; under the lock of lane 0 */
 };
 
 /**
  * struct rdsz_message - an outgoing message
  * @refs: one for the socket list, one for the path queue, one per pass that carries it
- * @path_node: in send_queue, retrans or retained of @path, under its lock
+ * @path_node: in send_queue, retrans, retained or held of @path, under its lock
  * @sock_node: in send_list of @rs, under its queue_lock
- * @path: where it goes; holds a reference on the conn
+ * @path: where it goes; holds a reference on the conn; changes only under the locks of both lanes
  * @rs: sender; a reference goes with RDSZ_MSG_ON_SOCK; NULL for pongs and maps
  * @payload: under the path lock once queued; NULL when empty
  * @tcp_end: TCP sequence just past the last byte, valid in the retrans queue
  * @dport: destination port, for cancel
  * @stamp: when it was made, see hist.h
+ * @bucket: the group of sockets it belongs to, see lanes.c
  */
 struct rdsz_message {
 	refcount_t		refs;
@@ -370,6 +379,7 @@ struct rdsz_message {
 	u32			tcp_end;
 	__be16			dport;
 	u64			stamp;
+	u8			bucket;
 	struct rdsz_hdr		hdr;
 };
 
@@ -448,6 +458,7 @@ enum rdsz_drop_reason {
 	RDSZ_DROP_WAKEUP,	/* our wake-up connection has done its work */
 	RDSZ_DROP_SYSCTL,	/* buffer sizes were written */
 	RDSZ_DROP_ADDRESS,	/* our address is gone */
+	RDSZ_DROP_LANE,		/* the peer wants one connection only */
 };
 
 enum {
@@ -460,12 +471,15 @@ enum {
 	RDSZ_PATH_RX_PAUSED,	/* reading stopped at rcv_mem_max */
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
-	RDSZ_PATH_UNTOLD,	/* a message waits whose sender wants to know of failed connects */
+	RDSZ_PATH_UNTOLD,	/* a message waits whose sender wants to know of failed connects (lane 0) */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
 	RDSZ_PATH_UNREACHABLE,	/* while closing: nothing more will come from the peer */
 	RDSZ_PATH_RETAIN_FULL,	/* transmission waits until less is retained */
 	RDSZ_PATH_ACK_DUE,	/* the peer waits for an acknowledgement of deliveries */
 	RDSZ_PATH_ACK_TIMER,	/* ack_timer runs */
+	RDSZ_PATH_OFFERED,	/* lanes were offered on this connection (lane 0) */
+	RDSZ_PATH_OFFER_ACKED,	/* the peer has that offer */
+	RDSZ_PATH_IS_FIRST,	/* the peer's only connection came here, by the accident of its port */
 };
 
 /*
@@ -505,6 +519,7 @@ struct rdsz_path_log {
  * @queued: what @send_queue holds; @unacked: what @retained and @retrans hold
  * @pinned: bytes of all three that lie in user pages
  * @log: what became of the path
+ * @held: will be queued when their socket has nothing on lane 0 any more, see lanes.c
  * @nr_pongs: pongs not yet acknowledged, bounded
  * @pings: limits pings; belongs to the reader of the TCP connection, like @next_rx_seq
  * @pass: the unfinished transmit pass; belongs to the owner of RDSZ_PATH_OWNED
@@ -517,6 +532,7 @@ struct rdsz_path_log {
  * @tx_ack: the last rx_ack that was sent; it and @tx_ack_bytes are written by who transmits
  * @tx_ack_bytes: the rx_bytes that belong to it
  * @ack_timer: bounds how late an acknowledgement may be
+ * @rx_gen: incarnation of the peer that @next_rx_seq is about, 0 = not known; written likewise
  * @accepted: connection handed over by the listener, xchg'ed
  * @wakeup: peer's wake-up connection, kept until our own SYN is out, xchg'ed
  * @tcp: current TCP connection, owned by @state_work; set and cleared under @lock, for info lists
@@ -533,6 +549,7 @@ struct rdsz_path_log {
  */
 struct rdsz_path {
 	struct rdsz_conn	*conn;
+	u8			index;
 	int			state;
 	unsigned long		flags;
 
@@ -545,11 +562,13 @@ struct rdsz_path {
 	struct rdsz_path_log	log;
 	struct list_head	retained;
 	u64			retained_mem;
+	struct list_head	held;
 	atomic_t		nr_pongs;
 	struct rdsz_bucket	pings;
 	u64			next_tx_seq;
 	struct rdsz_pass	*pass;
 	u64			next_rx_seq;
+	u32			rx_gen;
 
 	bool			settle;
 	u64			peer_ack;
@@ -581,6 +600,32 @@ struct rdsz_path {
 	struct delayed_work	recv_work;
 };
 
+/*
+ * How many TCP connections a conn has. Decided by the peer's latest handshake; it stays across a loss of
+ * connections, until the handshake of the next one.
+ */
+enum rdsz_spread {
+	RDSZ_SPREAD_ONE,	/* one lane; others are given up */
+	RDSZ_SPREAD_OFFERED,	/* the peer tells the lane by its port, we offer 8: it may dial them */
+	RDSZ_SPREAD_AGREED,	/* both ends offer 8 */
+};
+
+#define RDSZ_BUCKETS	64	/* groups of sockets that change lanes together, per conn */
+
+/**
+ * struct rdsz_lanes - what a conn has beyond its first lane
+ * @path: lanes 1 to 7
+ * @moved: bit per bucket: its messages go by its own lane; changed under the locks of both lanes
+ * @moving: bit per bucket: new messages are held until on_zero is 0; under the lock of lane 0
+ * @on_zero: messages of the bucket in the queues of lane 0, under its lock
+ */
+struct rdsz_lanes {
+	struct rdsz_path	path[RDSZ_MAX_LANES - 1];
+	u64			moved;
+	u64			moving;
+	u32			on_zero[RDSZ_BUCKETS];
+};
+
 /**
  * struct rdsz_conn - an address pair of a namespace over one transport
  * @refs: one for the table, one per message, pass and TCP connection
@@ -588,6 +633,10 @@ struct rdsz_path {
  * @local_map: congestion of our address; @peer_map: of the peer's
  * @proven: somebody here uses it, or the peer has sent a frame; never cleared
  * @refuse_until: the peer sent nonsense: no connection with it before this, jiffies
+ * @peer_gen: latest incarnation of the peer, 0 = not known
+ * @spread: enum rdsz_spread; written by whoever reads a handshake
+ * @path: lane 0
+ * @lanes: the others; set once, under the lock of lane 0, when they are needed
  */
 struct rdsz_conn {
 	refcount_t		refs;
@@ -603,8 +652,24 @@ struct rdsz_conn {
 	u32			peer_gen;
 	bool			proven;
 	unsigned long		refuse_until;
+	int			spread;
 	struct rdsz_path	path;
+	struct rdsz_lanes	*lanes;
 };
+
+/* Lane @i of a conn; NULL if there is no such lane yet. */
+static inline struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, unsigned int i)
+{
+	struct rdsz_lanes *lanes;
+
+	if (!i)
+		return &conn->path;
+	lanes = smp_load_acquire(&conn->lanes);	/* pairs with rdsz_lanes_need() */
+	return lanes && i < RDSZ_MAX_LANES ? &lanes->path[i - 1] : NULL;
+}
+
+#define rdsz_conn_for_each_lane(conn, path, i) \
+	for ((i) = 0; ((path) = rdsz_conn_lane(conn, i)); (i)++)
 
 /**
  * struct rdsz_transport - what a path needs from below
@@ -703,7 +768,7 @@ int rdsz_features_init(void);
 void rdsz_features_exit(void);
 
 /* peer_error.c */
-void rdsz_peer_unreachable(struct rdsz_path *path, int err);
+void rdsz_peer_unreachable(struct rdsz_conn *conn, int err);
 int rdsz_peer_error_set(struct rdsz_sock *rs, int value);
 int rdsz_peer_error_recv(struct rdsz_sock *rs, struct msghdr *msg, int flags);
 
@@ -718,6 +783,7 @@ void rdsz_message_release_space(struct rdsz_message *m);
 void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space);
 void rdsz_messages_give_space(struct list_head *space);
 bool rdsz_message_dequeue(struct rdsz_message *m);
+struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m);
 u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to);
 
 /* incoming.c */
@@ -772,26 +838,22 @@ struct rdsz_conn *rdsz_conn_get_or_create(struct rdsz_net *rn, const struct rdsz
 void rdsz_conn_hold(struct rdsz_conn *conn);
 void rdsz_conn_put(struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_lookup(struct rdsz_net *rn, const struct rdsz_conn_key *key);
-bool rdsz_conn_is_busy(const struct rdsz_conn *conn);
+bool rdsz_conn_is_busy(struct rdsz_conn *conn);
+void rdsz_conn_drop(struct rdsz_conn *conn, enum rdsz_drop_reason reason);
 void rdsz_conn_proved(struct rdsz_conn *conn);
 bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
 void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
-struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, int i);
 struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id);
 
 /* Number of the lane in its conn. */
 static inline u32 rdsz_path_lane(const struct rdsz_path *path)
 {
-	u32 i = 0;
-
-	while (rdsz_conn_lane(path->conn, i) && rdsz_conn_lane(path->conn, i) != path)
-		i++;
-	return i;
+	return path->index;
 }
 
 /* path.c */
-void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path);
+void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path, unsigned int index);
 void rdsz_path_destroy(struct rdsz_path *path);
 void rdsz_path_want(struct rdsz_path *path);
 void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason);
@@ -799,10 +861,13 @@ void rdsz_path_established(struct rdsz_path *path);
 void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock);
 void rdsz_path_heard(struct rdsz_path *path);
 void rdsz_path_enqueue(struct rdsz_message *m);
+void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m, struct list_head *queue);
+bool rdsz_path_has_work(struct rdsz_path *path);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_start_watch(struct rdsz_path *path);
 void rdsz_path_poke(struct rdsz_path *path, unsigned int ms);
 const char *rdsz_path_reason_name(const struct rdsz_path *path);
+void rdsz_path_load_queued(struct rdsz_path *path, struct rdsz_message *m);
 void rdsz_path_load_sent(struct rdsz_path *path, struct rdsz_message *m);
 void rdsz_path_load_left(struct rdsz_path *path, struct rdsz_message *m);
 void rdsz_path_load_unpinned(struct rdsz_path *path, struct rdsz_message *m);
@@ -846,11 +911,23 @@ void rdsz_cong_take_notify(struct rdsz_sock *rs, u64 taken);
 /* ping.c */
 void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr);
 
+/* lanes.c */
+int rdsz_lanes_need(struct rdsz_conn *conn);
+struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m);
+struct rdsz_path *rdsz_lanes_of_port(struct rdsz_conn *conn, __be16 sport);
+void rdsz_lanes_left(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_lanes_fold(struct rdsz_path *path);
+void rdsz_lanes_poke(struct rdsz_conn *conn);
+
 /* handshake.c */
+void rdsz_handshake_connected(struct rdsz_path *path);
+bool rdsz_handshake_lanes_open(struct rdsz_conn *conn);
+void rdsz_handshake_offer_acked(struct rdsz_path *path);
 void rdsz_handshake_begin(struct rdsz_path *path);
 void rdsz_handshake_go_on(struct rdsz_path *path);
 void rdsz_handshake_forget(struct rdsz_path *path);
-void rdsz_handshake_announce(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_handshake_answer(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_handshake_generation(struct rdsz_path *path, const struct rdsz_hdr *hdr);
 void rdsz_handshake_map(struct rdsz_path *path, struct rdsz_hdr *hdr);
 void rdsz_handshake_received(struct rdsz_path *path, const struct rdsz_hdr *hdr);
 

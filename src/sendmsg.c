@@ -379,7 +379,7 @@ err_conn:
 /* Would pinning pay? Small payloads do not, nor does a path that copies anyway (veth, loopback). */
 static bool rdsz_send_pays(struct rdsz_send *s)
 {
-	struct rdsz_path *path = &s->conn->path;
+	struct rdsz_path *path = rdsz_lanes_of_port(s->conn, s->rs->local.port);
 	int threshold = READ_ONCE(s->rs->zc_threshold);
 
 	if (threshold < 0)
@@ -442,7 +442,7 @@ static int rdsz_send_build(struct rdsz_send *s)
 }
 
 /* The point of no return. A copied message's cookie is due at once: the buffer was read. */
-static int rdsz_send_queue(struct rdsz_send *s)
+static int rdsz_send_queue(struct rdsz_send *s, struct rdsz_path **path)
 {
 	struct rdsz_payload *p = s->payload;
 	bool lent = p && rdsz_payload_is_user(p);
@@ -459,7 +459,7 @@ static int rdsz_send_queue(struct rdsz_send *s)
 		rdsz_stat_inc(s->rs->rn, zc_sent);
 	}
 	m->rs = s->rs;
-	rdsz_path_enqueue(m);
+	*path = rdsz_lanes_enqueue(m);
 	rdsz_trace_message(m, RDSZ_TRACE_QUEUE);
 	rdsz_message_put(m);
 	rdsz_stat_inc(s->rs->rn, send_queued);
@@ -471,6 +471,7 @@ static int rdsz_send_queue(struct rdsz_send *s)
 int rdsz_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
 	struct rdsz_send s = { .rs = rdsz_sk(sock->sk), .msg = msg };
+	struct rdsz_path *path;
 	int err;
 
 	s.nonblock = msg->msg_flags & MSG_DONTWAIT;
@@ -484,10 +485,10 @@ int rdsz_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	err = rdsz_send_build(&s);
 	if (err)
 		goto err_reserved;
-	err = rdsz_send_queue(&s);
+	err = rdsz_send_queue(&s, &path);
 	if (err)
 		goto err_payload;
-	rdsz_path_kick(&s.conn->path, true);
+	rdsz_path_kick(path, true);
 	rdsz_conn_put(s.conn);
 	return len;
 

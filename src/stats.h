@@ -101,6 +101,11 @@
 	X(conn_drop_send,		"connections down: a send into TCP failed") \
 	X(conn_drop_protocol,		"connections down: malformed header") \
 	X(conn_drop_stalled,		"connections down: nothing acknowledged for stall_ms") \
+	X(lane_moved,			"groups of sockets that went to a lane of their own") \
+	X(lane_held,			"messages held while their sockets changed lanes") \
+	X(lane_given_up,		"connections down: the peer takes one only") \
+	X(tcp_no_port,			"connects put off: no local port was free for the lane") \
+	X(peer_restarts,		"handshakes of a peer that has been restarted") \
 	X(handshake_unanswered,		"connections whose peer told nothing of itself: taken for in-tree") \
 	X(conn_drop_sysctl,		"connections down: tcp_sndbuf or tcp_rcvbuf was written") \
 	X(conn_drop_address,		"connections down: our address was removed") \

@@ -98,6 +98,24 @@ static int rdsz_sysctl_histograms(rdsz_ctl_table_t *table, int write, void *buff
 	return err;
 }
 
+/* max_paths: in-tree peers lose messages when they are told another number than 1 or 8. */
+static int rdsz_sysctl_max_paths(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+				 loff_t *ppos)
+{
+	int value = READ_ONCE(*(int *)table->data);
+	struct ctl_table copy = *table;
+	int err;
+
+	copy.data = &value;
+	err = proc_dointvec(&copy, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	if (value != 1 && value != RDSZ_MAX_LANES)
+		return -EINVAL;
+	WRITE_ONCE(*(int *)table->data, value);
+	return 0;
+}
+
 #define RDSZ_SYSCTL_INT(field, min, max) \
 	{ \
 		.procname	= #field, \
@@ -179,6 +197,13 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 	RDSZ_SYSCTL_INT(keepalive_idle, &rdsz_one, &rdsz_max_keepalive_s),
 	RDSZ_SYSCTL_INT(keepalive_interval, &rdsz_one, &rdsz_max_keepalive_s),
 	RDSZ_SYSCTL_INT(keepalive_count, &rdsz_one, &rdsz_max_keepalive_count),
+	{
+		.procname	= "max_paths",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.max_paths),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_max_paths,
+	},
 	RDSZ_SYSCTL_INT(reconnect_min_delay_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(reconnect_max_delay_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(max_unacked_packets, &rdsz_zero, &rdsz_max_int),
@@ -204,6 +229,8 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->keepalive_idle = 5;
 	s->keepalive_interval = 5;
 	s->keepalive_count = 5;
+	/* For now: order over a change of lanes needs acknowledgements of delivery. */
+	s->max_paths = 1;
 	s->reconnect_min_delay_ms = 1;
 	s->reconnect_max_delay_ms = 1000;
 	s->max_unacked_packets = 8;

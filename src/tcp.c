@@ -6,7 +6,9 @@
  * sk_user_data. Detaching takes that lock for writing, so after it no callback is inside.
  * The sockets hold no reference on the namespace; it closes them itself when it ends.
  */
+#include <linux/random.h>
 #include <linux/tcp.h>
+#include <net/ip.h>
 #include <net/tcp.h>
 
 #include "socket.h"
@@ -120,6 +122,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 		return err;
 	}
 	rdsz_conn_hold(path->conn);
+	rdsz_handshake_connected(path);
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
 	rdsz_tcp_set(path, tcp);
@@ -149,14 +152,42 @@ static void rdsz_tcp_close(struct rdsz_path *path)
 	rdsz_conn_put(path->conn);
 }
 
-static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
+static int rdsz_tcp_bind_port(struct rdsz_path *path, struct socket *sock, unsigned int port)
 {
 	const struct rdsz_conn_key *key = &path->conn->key;
-	struct rdsz_endpoint ep = { .ip = key->local, .scope = key->scope };
+	struct rdsz_endpoint ep = { .ip = key->local, .scope = key->scope, .port = htons(port) };
 	struct sockaddr_storage ss;
 	int len = rdsz_addr_format(&ss, &ep);
 
 	return rdsz_kernel_bind(sock, &ss, len);
+}
+
+/*
+ * The low three bits of the source port are the number of the lane: so the acceptor knows which one
+ * it has. Any port of the local range that has them and is not reserved will do; the search starts at
+ * a random one.
+ */
+static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
+{
+	struct net *net = path->conn->rn->net;
+	int low, high, first, nr, start, i, err;
+
+	inet_get_local_port_range(net, &low, &high);
+	first = low + ((path->index - low) & (RDSZ_MAX_LANES - 1));
+	nr = first <= high ? (high - first) / RDSZ_MAX_LANES + 1 : 0;
+	start = nr ? get_random_u32() % nr : 0;
+	for (i = 0; i < nr; i++) {
+		int port = first + (start + i) % nr * RDSZ_MAX_LANES;
+
+		if (inet_is_local_reserved_port(net, port))
+			continue;
+		err = rdsz_tcp_bind_port(path, sock, port);
+		if (err != -EADDRINUSE && err != -EACCES)
+			return err;
+		cond_resched();
+	}
+	rdsz_stat_inc(path->conn->rn, tcp_no_port);
+	return -EADDRINUSE;
 }
 
 static int rdsz_tcp_connect(struct rdsz_path *path)

@@ -51,7 +51,7 @@ static void rdsz_gate_key(const struct sk_buff *skb, struct rdsz_conn_key *key)
  * be able to come and fetch it.
  */
 static bool rdsz_gate_wanted(struct rdsz_net *rn, const struct rdsz_conn_key *key,
-			     const struct rdsz_conn *conn)
+			     struct rdsz_conn *conn)
 {
 	return READ_ONCE(rn->sysctl.tcp_listen) == 1 || rdsz_map_is_bound(rn, &key->local) ||
 		(conn && rdsz_conn_is_busy(conn));

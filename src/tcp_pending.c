@@ -181,12 +181,54 @@ static struct rdsz_pending *rdsz_pending_add(struct rdsz_net *rn, const struct r
 
 /* ---- what comes in ---- */
 
+/*
+ * The lane that a connection of the peer is for. A peer that tells it by its source port does so on
+ * every connection. Wake-ups are for lane 0, and so is what comes from other peers.
+ */
+static unsigned int rdsz_pending_lane(const struct rdsz_conn *conn, const struct sock *sk)
+{
+	if (rdsz_conn_is_small(conn) || READ_ONCE(conn->spread) == RDSZ_SPREAD_ONE)
+		return 0;
+	return ntohs(sk->sk_dport) % RDSZ_MAX_LANES;
+}
+
 /* A known peer's connection that is to be taken, or a wake-up: from here on it is the path's. */
 static void rdsz_pending_admit(struct rdsz_conn *conn, struct socket *sock)
 {
+	unsigned int lane = rdsz_pending_lane(conn, sock->sk);
+
 	if (rdsz_conn_is_small(conn))
 		rdsz_stat_inc(conn->rn, tcp_wakeups_received);
-	rdsz_path_hand_over(&conn->path, sock);
+	if (lane && rdsz_lanes_need(conn)) {
+		rdsz_stat_inc(conn->rn, conn_refused_memory);
+		sock_release(sock);
+		return;
+	}
+	rdsz_path_hand_over(rdsz_conn_lane(conn, lane), sock);
+}
+
+/*
+ * One more lane of a peer that is there. It need not prove itself by a frame, for in-tree RDS may have
+ * none to send on it; but to replace one that looks alive it must. Returns false if it is something
+ * else.
+ */
+static bool rdsz_pending_one_more(struct rdsz_net *rn, const struct rdsz_conn_key *key,
+				  struct socket *sock)
+{
+	struct rdsz_conn *conn = rdsz_conn_lookup(rn, key);
+	struct rdsz_path *path;
+	unsigned int lane;
+	bool taken;
+
+	if (!conn)
+		return false;
+	lane = rdsz_pending_lane(conn, sock->sk);
+	path = rdsz_conn_lane(conn, lane);
+	taken = READ_ONCE(conn->proven) && lane && !(path && rdsz_path_is_up(path));
+	if (taken)
+		rdsz_pending_admit(conn, sock);
+	rdsz_conn_put(conn);
+	return taken;
 }
 
 /* Takes the socket over. */
@@ -229,6 +271,8 @@ void rdsz_pending_accept(struct rdsz_net *rn, const struct rdsz_conn_key *key, s
 	lockdep_assert_held(&rn->listen_lock);
 	if (rdsz_addr_cmp(&key->local, &key->peer) < 0) {
 		rdsz_pending_wakeup(rn, key, sock);
+	} else if (rdsz_pending_one_more(rn, key, sock)) {
+		return;
 	} else {
 		p = rdsz_pending_add(rn, key);
 		if (!p) {

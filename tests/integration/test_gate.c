@@ -237,6 +237,7 @@ static void unbound__and_bound_again(void **state)
 	const struct netns *far = &topology->ns[1];
 	struct counters before;
 
+	topology_sysctl(topology, "max_paths", 1);
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
 	topology_close(topology, ends.rx);
@@ -360,6 +361,7 @@ static void pending__a_thousand_idle_ones(void **state)
 	size_t i;
 
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	topology_sysctl(topology, "max_paths", 1);
 	assert_int_equal(netns_sysctl_set(far, "pending_ms", 20000), 0);
 	assert_int_equal(netns_sysctl_set(far, "pending_per_peer", 16), 0);
 	assert_int_equal(counters_read(far, &before), 0);

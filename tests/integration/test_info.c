@@ -374,6 +374,7 @@ static void connections__after_traffic(void **state)
 	int fd = watcher(ends.topology, 0);
 	uint32_t i;
 
+	topology_sysctl(ends.topology, "max_paths", 1);
 	assert_int_equal(find_connection6(fd, &ends.near, &ends.far), -1);
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
@@ -568,6 +569,7 @@ static void tcp__after_traffic(void **state)
 	const struct rds_info_tcp_socket *t4;
 	int fd = watcher(ends.topology, 0);
 
+	topology_sysctl(ends.topology, "max_paths", 1);
 	read_info(fd, RDS6_INFO_TCP_SOCKETS);
 	assert_int_equal(info.count, 0);
 	send_pattern(ends.tx, 3000, 1, &ends.far);

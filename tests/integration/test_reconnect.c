@@ -538,6 +538,7 @@ static void connect__from_both_sides_at_once(void **state)
 	struct ends ends = ends_open(state);
 	uint32_t i;
 
+	topology_sysctl(ends.topology, "max_paths", 1);
 	for (i = 0; i < 30; i++) {
 		diag_kill(&ends.topology->ns[0], TCP_PORT);
 		send_pattern(ends.tx, 100, i, &ends.far);

@@ -32,9 +32,10 @@ static void lose_messages(const struct topology *topology, bool on)
 	assert_int_equal(link_blackhole(&topology->ns[0], "w0", topology->far_text[0], on), 0);
 }
 
-/* A first message there and back, so that the connection is up and all of it is acknowledged. */
+/* A first message there and back, so that the one connection is up and all of it is acknowledged. */
 static void warm_up(const struct ends *ends)
 {
+	topology_sysctl(ends->topology, "max_paths", 1);
 	send_pattern(ends->tx, SIZE, 1000, &ends->far);
 	receive_pattern(ends->rx, SIZE, 1000, &ends->near);
 	send_pattern(ends->rx, SIZE, 1001, &ends->near);

@@ -4,6 +4,7 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <libmnl/libmnl.h>
@@ -18,10 +19,18 @@
 
 struct found {
 	uint16_t port;
+	int lane;	/* only this one, -1: all */
 	size_t count;
 	struct inet_diag_sockid id[FOUND_MAX];
 	uint8_t families[FOUND_MAX];
 };
+
+static unsigned int lane_of(const struct found *found, const struct inet_diag_sockid *id)
+{
+	bool dialled = id->idiag_dport == htons(found->port);
+
+	return ntohs(dialled ? id->idiag_sport : id->idiag_dport) % DIAG_LANES;
+}
 
 static int on_socket(const struct nlmsghdr *header, void *data)
 {
@@ -30,6 +39,8 @@ static int on_socket(const struct nlmsghdr *header, void *data)
 
 	if (message->id.idiag_sport != htons(found->port) &&
 	    message->id.idiag_dport != htons(found->port))
+		return MNL_CB_OK;
+	if (found->lane >= 0 && lane_of(found, &message->id) != (unsigned int)found->lane)
 		return MNL_CB_OK;
 	if (found->count < FOUND_MAX) {
 		found->id[found->count] = message->id;
@@ -98,9 +109,8 @@ static void destroy(struct mnl_socket *socket, struct found *found, size_t i)
 	exchange(socket, buffer, found);
 }
 
-static int run(const struct netns *ns, uint16_t port, int kill)
+static int run(const struct netns *ns, struct found *found, bool kill)
 {
-	struct found found = { .port = port };
 	bool raised = cred_raise();
 	struct mnl_socket *socket = NULL;
 	size_t i;
@@ -109,23 +119,46 @@ static int run(const struct netns *ns, uint16_t port, int kill)
 	if (!netns_enter(ns)) {
 		socket = mnl_socket_open(NETLINK_SOCK_DIAG);
 		if (socket && !mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID))
-			rc = dump(socket, &found);
-		for (i = 0; !rc && kill && i < found.count; i++)
-			destroy(socket, &found, i);
+			rc = dump(socket, found);
+		for (i = 0; !rc && kill && i < found->count; i++)
+			destroy(socket, found, i);
 		if (socket)
 			mnl_socket_close(socket);
 		netns_home();
 	}
 	cred_lower(raised);
-	return rc ? -1 : (int)found.count;
+	return rc ? -1 : (int)found->count;
 }
 
 int diag_kill(const struct netns *ns, uint16_t port)
 {
-	return run(ns, port, 1);
+	struct found found = { .port = port, .lane = -1 };
+
+	return run(ns, &found, true);
 }
 
 int diag_count(const struct netns *ns, uint16_t port)
 {
-	return run(ns, port, 0);
+	struct found found = { .port = port, .lane = -1 };
+
+	return run(ns, &found, false);
+}
+
+int diag_kill_lane(const struct netns *ns, uint16_t port, unsigned int lane)
+{
+	struct found found = { .port = port, .lane = (int)lane };
+
+	return run(ns, &found, true);
+}
+
+int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LANES])
+{
+	struct found found = { .port = port, .lane = -1 };
+	int rc = run(ns, &found, false);
+	size_t i;
+
+	memset(count, 0, DIAG_LANES * sizeof(*count));
+	for (i = 0; i < found.count; i++)
+		count[lane_of(&found, &found.id[i])]++;
+	return rc;
 }

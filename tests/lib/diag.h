@@ -13,4 +13,12 @@ int diag_kill(const struct netns *ns, uint16_t port);
 /* How many there are, in any state but LISTEN and TIME_WAIT. */
 int diag_count(const struct netns *ns, uint16_t port);
 
+/*
+ * The lanes of connections: the low three bits of the port of the side that dialled. Aborts those of
+ * one lane; counts those of each, and returns how many in all.
+ */
+#define DIAG_LANES 8
+int diag_kill_lane(const struct netns *ns, uint16_t port, unsigned int lane);
+int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LANES]);
+
 #endif

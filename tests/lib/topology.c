@@ -227,6 +227,25 @@ void topology_blackhole(struct topology *topology, size_t peer, bool on)
 					on), 0);
 }
 
+void topology_end_far(struct topology *topology)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+
+	assert_int_equal(topology->count, 2);
+	netns_destroy(&topology->ns[1]);
+	topology->count = 1;
+	while (link_index(&topology->ns[0], "w0") > 0) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+void topology_renew_far(struct topology *topology)
+{
+	assert_int_equal(topology->count, 1);
+	assert_int_equal(build_wire(topology, 0), 0);
+}
+
 void topology_sysctl(struct topology *topology, const char *name, long value)
 {
 	size_t i;

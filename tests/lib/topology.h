@@ -60,6 +60,13 @@ void topology_close(struct topology *topology, int fd);
 void topology_link(struct topology *topology, size_t peer, bool up);
 void topology_blackhole(struct topology *topology, size_t peer, bool on);
 
+/*
+ * The first peer's namespace ends, and a new one gets its address and the wire: only for two
+ * namespaces, with no socket open in the far one.
+ */
+void topology_end_far(struct topology *topology);
+void topology_renew_far(struct topology *topology);
+
 /* Sets net.rds_zc.NAME in every namespace. */
 void topology_sysctl(struct topology *topology, const char *name, long value);
 

@@ -57,6 +57,7 @@ enum rdszc_path_reason {
 	RDSZC_REASON_SYSCTL,		/* buffer sizes were written */
 	RDSZC_REASON_ADDRESS,		/* our address is gone */
 	RDSZC_REASON_OTHER,		/* one that this header does not know */
+	RDSZC_REASON_LANE,		/* the peer takes one connection only */
 };
 
 /* Who speaks at the other end. */

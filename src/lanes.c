@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lanes.c - which of a conn's TCP connections a message goes by.
+ *
+ * The sockets of a namespace are spread over 64 buckets, by a hash of their port and of the addresses;
+ * a bucket's lane is its number modulo 8. All sockets of a bucket change lanes together. A conn starts
+ * with lane 0 alone, so each bucket passes, once other lanes are up, through
+ *
+ *   on lane 0 -----------> moving ------------> moved
+ *             its lane is         nothing of it
+ *             up                  is on lane 0
+ *
+ * While it is moving new messages are held in its lane, without a sequence number, and go when the
+ * last one of the bucket has left the queues of lane 0: it was acknowledged, or withdrawn. So no
+ * message overtakes an earlier one of its socket, no other socket waits, and nobody polls.
+ *
+ * A peer that was restarted has to agree on lanes anew. Until it does, the queues of the other lanes
+ * are appended to that of lane 0, and their buckets are back on lane 0.
+ *
+ * moved is changed under the locks of lane 0 and of the lane, in this order, so either is enough to
+ * rely on it.
+ */
+#include <linux/jhash.h>
+#include <linux/slab.h>
+
+#include "rdsz.h"
+
+static unsigned int rdsz_lane_bucket(const struct rdsz_conn *conn, __be16 sport)
+{
+	return jhash_3words((__force u32)sport, (__force u32)conn->key.local.s6_addr32[3],
+			    (__force u32)conn->key.peer.s6_addr32[3],
+			    conn->rn->lane_seed) % RDSZ_BUCKETS;
+}
+
+static unsigned int rdsz_bucket_lane(unsigned int bucket)
+{
+	return bucket % RDSZ_MAX_LANES;
+}
+
+static bool rdsz_bucket_moved(const struct rdsz_lanes *lanes, unsigned int bucket)
+{
+	return READ_ONCE(lanes->moved) & BIT_ULL(bucket);
+}
+
+/* Message @m of a socket is, or comes, into the queues of lane 0. */
+static void rdsz_lanes_count(struct rdsz_lanes *lanes, struct rdsz_message *m)
+{
+	if (!m->rs || !rdsz_bucket_lane(m->bucket))
+		return;
+	set_bit(RDSZ_MSG_ON_ZERO, &m->flags);
+	lanes->on_zero[m->bucket]++;
+}
+
+static void rdsz_lanes_count_queue(struct rdsz_conn *conn, struct rdsz_lanes *lanes,
+				   struct list_head *queue)
+{
+	struct rdsz_message *m;
+
+	list_for_each_entry(m, queue, path_node) {
+		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport);
+		rdsz_lanes_count(lanes, m);
+	}
+}
+
+/**
+ * rdsz_lanes_need() - have lanes 1 to 7
+ * @conn: conn
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int rdsz_lanes_need(struct rdsz_conn *conn)
+{
+	struct rdsz_lanes *lanes;
+	int i;
+
+	if (READ_ONCE(conn->lanes))
+		return 0;
+	lanes = kzalloc(sizeof(*lanes), GFP_KERNEL);
+	if (!lanes)
+		return -ENOMEM;
+	for (i = 1; i < RDSZ_MAX_LANES; i++)
+		rdsz_path_init(conn, &lanes->path[i - 1], i);
+	spin_lock_bh(&conn->path.lock);
+	if (!conn->lanes) {
+		rdsz_lanes_count_queue(conn, lanes, &conn->path.retrans);
+		rdsz_lanes_count_queue(conn, lanes, &conn->path.send_queue);
+		smp_store_release(&conn->lanes, lanes);	/* pairs with rdsz_conn_lane() */
+		lanes = NULL;
+	}
+	spin_unlock_bh(&conn->path.lock);
+	kfree(lanes);
+	return 0;
+}
+
+/* Look at the state of all lanes but the first. Any context up to softirq. */
+void rdsz_lanes_poke(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	int i;
+
+	for (i = 1; (path = rdsz_conn_lane(conn, i)); i++)
+		rdsz_path_poke(path, 0);
+}
+
+static void rdsz_lanes_set_moved(struct rdsz_lanes *lanes, unsigned int bucket)
+{
+	WRITE_ONCE(lanes->moved, lanes->moved | BIT_ULL(bucket));
+	lanes->moving &= ~BIT_ULL(bucket);
+	rdsz_stat_inc(lanes->path[0].conn->rn, lane_moved);
+}
+
+/*
+ * Queue a message whose bucket is not on a lane of its own. The lock of lane 0 is held; returns the
+ * lane that has something to transmit now.
+ */
+static struct rdsz_path *rdsz_lanes_place(struct rdsz_conn *conn, struct rdsz_lanes *lanes,
+					  struct rdsz_message *m)
+	__must_hold(&conn->path.lock)
+{
+	struct rdsz_path *zero = &conn->path, *own = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
+	bool moving = lanes->moving & BIT_ULL(m->bucket);
+
+	lockdep_assert_held(&zero->lock);
+	if (own == zero || (!moving && (READ_ONCE(conn->spread) != RDSZ_SPREAD_AGREED ||
+					!rdsz_path_is_up(own)))) {
+		rdsz_lanes_count(lanes, m);
+		rdsz_path_add(zero, m, &zero->send_queue);
+		return zero;
+	}
+	spin_lock_nested(&own->lock, SINGLE_DEPTH_NESTING);
+	if (lanes->on_zero[m->bucket]) {
+		lanes->moving |= BIT_ULL(m->bucket);
+		rdsz_path_add(own, m, &own->held);
+		rdsz_stat_inc(conn->rn, lane_held);
+	} else {
+		rdsz_lanes_set_moved(lanes, m->bucket);
+		rdsz_path_add(own, m, &own->send_queue);
+	}
+	spin_unlock(&own->lock);
+	return own;
+}
+
+/**
+ * rdsz_lanes_enqueue() - queue a message of a socket on the lane it belongs to
+ * @m: message; the queues take references of their own
+ *
+ * Return: the path to kick.
+ */
+struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
+{
+	struct rdsz_conn *conn = m->path->conn;
+	struct rdsz_path *zero = &conn->path, *path;
+	struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
+
+	if (lanes)
+		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport);
+	if (lanes && rdsz_bucket_moved(lanes, m->bucket)) {
+		path = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
+		spin_lock_bh(&path->lock);
+		if (likely(rdsz_bucket_moved(lanes, m->bucket))) {
+			rdsz_path_add(path, m, &path->send_queue);
+			spin_unlock_bh(&path->lock);
+			return path;
+		}
+		spin_unlock_bh(&path->lock);	/* the lane was given up just now */
+	}
+	spin_lock_bh(&zero->lock);
+	lanes = conn->lanes;
+	if (likely(!lanes)) {
+		rdsz_path_add(zero, m, &zero->send_queue);
+		path = zero;
+	} else {
+		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport);
+		path = rdsz_lanes_place(conn, lanes, m);
+	}
+	spin_unlock_bh(&zero->lock);
+	return path;
+}
+
+/* The lane that a socket's next message will most likely take. */
+struct rdsz_path *rdsz_lanes_of_port(struct rdsz_conn *conn, __be16 sport)
+{
+	struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
+	unsigned int bucket;
+
+	if (!lanes)
+		return &conn->path;
+	bucket = rdsz_lane_bucket(conn, sport);
+	return rdsz_conn_lane(conn, rdsz_bucket_moved(lanes, bucket) ? rdsz_bucket_lane(bucket) : 0);
+}
+
+/* The bucket has nothing on lane 0 any more: what was held goes. The lock of lane 0 is held. */
+static void rdsz_lanes_release(struct rdsz_conn *conn, unsigned int bucket)
+	__must_hold(&conn->path.lock)
+{
+	struct rdsz_path *own = rdsz_conn_lane(conn, rdsz_bucket_lane(bucket));
+	struct rdsz_message *m, *next;
+
+	lockdep_assert_held(&conn->path.lock);
+	spin_lock_nested(&own->lock, SINGLE_DEPTH_NESTING);
+	list_for_each_entry_safe(m, next, &own->held, path_node) {
+		if (m->bucket != bucket)
+			continue;
+		m->hdr.seq = cpu_to_be64(own->next_tx_seq++);
+		list_move_tail(&m->path_node, &own->send_queue);
+	}
+	rdsz_lanes_set_moved(conn->lanes, bucket);
+	spin_unlock(&own->lock);
+	rdsz_path_kick(own, false);
+}
+
+/**
+ * rdsz_lanes_left() - a message leaves the queues of its path
+ * @path: its path; the lock is held
+ * @m: message
+ */
+void rdsz_lanes_left(struct rdsz_path *path, struct rdsz_message *m)
+{
+	struct rdsz_conn *conn = path->conn;
+
+	lockdep_assert_held(&path->lock);
+	if (!test_bit(RDSZ_MSG_ON_ZERO, &m->flags))
+		return;
+	clear_bit(RDSZ_MSG_ON_ZERO, &m->flags);
+	if (!--conn->lanes->on_zero[m->bucket] && (conn->lanes->moving & BIT_ULL(m->bucket)))
+		rdsz_lanes_release(conn, m->bucket);
+}
+
+/* Move a queue to the end of lane 0, under new numbers; what no socket sent goes to @rest. */
+static void rdsz_lanes_fold_queue(struct rdsz_path *path, struct list_head *queue,
+				  struct list_head *rest)
+{
+	struct rdsz_conn *conn = path->conn;
+	struct rdsz_path *zero = &conn->path;
+	struct rdsz_message *m, *next;
+
+	list_for_each_entry_safe(m, next, queue, path_node) {
+		rdsz_path_load_left(path, m);
+		if (!m->rs) {
+			clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+			list_move_tail(&m->path_node, rest);
+			continue;
+		}
+		WRITE_ONCE(m->path, zero);
+		m->hdr.seq = cpu_to_be64(zero->next_tx_seq++);
+		m->hdr.flags &= ~RDSZ_FLAG_RETRANSMITTED;
+		rdsz_lanes_count(conn->lanes, m);
+		list_move_tail(&m->path_node, &zero->send_queue);
+		rdsz_path_load_queued(zero, m);
+	}
+}
+
+/**
+ * rdsz_lanes_fold() - a lane may never come back: its messages go by lane 0
+ * @path: a lane that is down, not the first one
+ *
+ * Context: the state worker of the lane.
+ */
+void rdsz_lanes_fold(struct rdsz_path *path)
+{
+	struct rdsz_conn *conn = path->conn;
+	struct rdsz_message *m, *next;
+	unsigned int bucket;
+	LIST_HEAD(rest);
+
+	spin_lock_bh(&conn->path.lock);
+	spin_lock_nested(&path->lock, SINGLE_DEPTH_NESTING);
+	rdsz_lanes_fold_queue(path, &path->send_queue, &rest);
+	rdsz_lanes_fold_queue(path, &path->held, &rest);
+	for (bucket = path->index; bucket < RDSZ_BUCKETS; bucket += RDSZ_MAX_LANES) {
+		WRITE_ONCE(conn->lanes->moved, conn->lanes->moved & ~BIT_ULL(bucket));
+		conn->lanes->moving &= ~BIT_ULL(bucket);
+	}
+	spin_unlock(&path->lock);
+	spin_unlock_bh(&conn->path.lock);
+	list_for_each_entry_safe(m, next, &rest, path_node) {
+		list_del_init(&m->path_node);
+		rdsz_message_put(m);
+	}
+	if (rdsz_path_has_work(&conn->path))
+		rdsz_path_kick(&conn->path, false);
+}

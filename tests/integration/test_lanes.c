@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Eight connections between two of us: how many there are and by which ports, the order of each pair
+ * of sockets while they open and while they die, and peers that are not what they were.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "flow.h"
+#include "pattern.h"
+#include "suite.h"
+#include "zc.h"
+
+#define TCP_PORT 16385
+#define LANES 8
+#define FLOWS 16
+#define LIMIT_MS 90000
+
+/* ---- connections ---- */
+
+static bool one_each(const unsigned int count[DIAG_LANES])
+{
+	unsigned int i;
+
+	for (i = 0; i < LANES; i++)
+		if (count[i] != 1)
+			return false;
+	return true;
+}
+
+static void wait_lanes(const struct topology *topology)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	unsigned int count[DIAG_LANES];
+	int total;
+
+	for (;;) {
+		total = diag_lanes(&topology->ns[0], TCP_PORT, count);
+		if (total == LANES && one_each(count))
+			return;
+		if (deadline_over(&deadline))
+			fail_msg("%d connections, by lane: %u %u %u %u %u %u %u %u", total, count[0],
+				 count[1], count[2], count[3], count[4], count[5], count[6],
+				 count[7]);
+		deadline_step();
+	}
+}
+
+/* One connection, of lane 0, now and a while later. */
+static void wait_one(const struct topology *topology)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	unsigned int count[DIAG_LANES], i;
+
+	while (diag_lanes(&topology->ns[0], TCP_PORT, count) != 1) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+	for (i = 0; i < 30; i++) {
+		deadline_step();
+		assert_int_equal(diag_lanes(&topology->ns[0], TCP_PORT, count), 1);
+		assert_int_equal(count[0], 1);
+	}
+}
+
+static void there_and_back(const struct ends *ends, uint32_t seed)
+{
+	send_pattern(ends->tx, 500, seed, &ends->far);
+	receive_pattern(ends->rx, 500, seed, &ends->near);
+	send_pattern(ends->rx, 600, seed, &ends->near);
+	receive_pattern(ends->tx, 600, seed, &ends->far);
+}
+
+static struct ends eight_lanes(void **state)
+{
+	topology_sysctl(*state, "max_paths", LANES);
+	return ends_open(state);
+}
+
+static void open__eight_and_the_port_tells_the_lane(void **state)
+{
+	struct ends ends = eight_lanes(state);
+
+	there_and_back(&ends, 1);
+	wait_lanes(ends.topology);
+	there_and_back(&ends, 2);
+}
+
+/* Whichever end is content with one, there is one. */
+static void max_paths__of_one_at_either_end_gives_one(void **state)
+{
+	struct topology *topology = *state;
+	bool far = topology->variant->nobody;
+	struct ends ends;
+
+	topology_sysctl(topology, "max_paths", LANES);
+	assert_int_equal(netns_sysctl_set(&topology->ns[far], "max_paths", 1), 0);
+	ends = ends_open(state);
+	there_and_back(&ends, 1);
+	wait_one(topology);
+	there_and_back(&ends, 2);
+}
+
+static void max_paths__is_one_or_eight(void **state)
+{
+	static const long bad[] = { -1, 0, 2, 4, 7, 9, 16 };
+	struct topology *topology = *state;
+	long value;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_fails(netns_sysctl_set(&topology->ns[0], "max_paths", bad[i]), EINVAL);
+	assert_int_equal(netns_sysctl_get(&topology->ns[0], "max_paths", &value), 0);
+	assert_int_equal(value, 1);
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "max_paths", 8), 0);
+	assert_int_equal(netns_sysctl_get(&topology->ns[1], "max_paths", &value), 0);
+	assert_int_equal(value, 1);
+}
+
+/* ---- source ports ---- */
+
+static void write_text(const struct netns *ns, const char *path, const char *text)
+{
+	int fd = netns_in(ns, open(path, O_WRONLY | O_CLOEXEC));
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Twelve ports, of which lane 0 and lane 1 have two each; one of lane 1 and that of lane 7 are taken. */
+static void ports__reserved_ones_are_left_alone(void **state)
+{
+	struct ends ends = eight_lanes(state);
+	const struct netns *small = &ends.topology->ns[ends.topology->variant->swap ? 1 : 0];
+	struct counters before;
+	unsigned int count[DIAG_LANES], i;
+
+	write_text(small, "/proc/sys/net/ipv4/ip_local_port_range", "40000 40011");
+	write_text(small, "/proc/sys/net/ipv4/ip_local_reserved_ports", "40001,40007");
+	assert_int_equal(counters_read(small, &before), 0);
+	there_and_back(&ends, 1);
+	assert_true(counter_wait(small, &before, "tcp_no_port", 3, deadline_in(DEADLINE_USUAL_MS)));
+	there_and_back(&ends, 2);
+	diag_lanes(small, TCP_PORT, count);
+	for (i = 0; i < 7; i++)
+		assert_int_equal(count[i], 1);
+	assert_int_equal(count[7], 0);
+	write_text(small, "/proc/sys/net/ipv4/ip_local_reserved_ports", "40001");
+	wait_lanes(ends.topology);
+	write_text(small, "/proc/sys/net/ipv4/ip_local_reserved_ports", "\n");
+}
+
+/* ---- many pairs of sockets at once ---- */
+
+struct load {
+	struct topology *topology;
+	struct ends ends[FLOWS];
+	struct flow_tx tx[FLOWS];
+	struct flow_rx rx[FLOWS];
+};
+
+static struct load load;
+
+static void load_open(struct load *load, void **state, uint32_t count, uint32_t min, uint32_t max,
+		      bool zerocopy)
+{
+	struct flow flow = { .count = count, .min = min, .max = max, .zerocopy = zerocopy };
+	size_t i;
+
+	memset(load, 0, sizeof(*load));
+	load->topology = *state;
+	topology_sysctl(load->topology, "max_paths", LANES);
+	for (i = 0; i < FLOWS; i++) {
+		load->ends[i] = ends_open(state);
+		flow.seed = (uint32_t)i * 1000;
+		assert_int_equal(rds_set_buffers(load->ends[i].tx, 1 << 20, 0), 0);
+		assert_int_equal(rds_set_buffers(load->ends[i].rx, 0, 4 << 20), 0);
+		if (zerocopy)
+			assert_int_equal(zc_force(load->ends[i].tx), 0);
+		assert_int_equal(flow_tx_open(&load->tx[i], load->ends[i].tx, &load->ends[i].far,
+					      &flow), 0);
+		assert_int_equal(flow_rx_open(&load->rx[i], load->ends[i].rx, &load->ends[i].near,
+					      &flow), 0);
+	}
+}
+
+static void load_send(struct load *load)
+{
+	size_t i, j;
+
+	for (i = 0; i < FLOWS; i++) {
+		for (j = 0; j < 8 && flow_tx_send(&load->tx[i]); j++)
+			;
+		flow_tx_reap(&load->tx[i]);
+	}
+}
+
+static void load_fail_if_wrong(const char *who, size_t i, const struct flow_result *result)
+{
+	if (result->wrong || result->error)
+		fail_msg("%s %zu after %u messages, %u wrong, %s: %s", who, i, result->messages,
+			 result->wrong, strerror(result->error), result->text);
+}
+
+/* Returns how many messages were taken. */
+static uint32_t load_receive(struct load *load)
+{
+	uint32_t taken = 0;
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++) {
+		while (flow_rx_take(&load->rx[i]))
+			taken++;
+		load_fail_if_wrong("receiver", i, &load->rx[i].result);
+	}
+	return taken;
+}
+
+static bool load_done(const struct load *load)
+{
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		if (!flow_tx_done(&load->tx[i]) || !flow_rx_done(&load->rx[i]))
+			return false;
+	return true;
+}
+
+/* To the end, with something done after every so many messages. */
+static void load_run(struct load *load, uint32_t every, void (*act)(struct load *, uint32_t))
+{
+	struct deadline deadline = deadline_in(LIMIT_MS);
+	uint32_t taken = 0, times = 0, now;
+
+	while (!load_done(load)) {
+		load_send(load);
+		now = load_receive(load);
+		taken += now;
+		if (act && taken >= every * (times + 1))
+			act(load, times++);
+		if (!now)
+			deadline_step();
+		if (deadline_over(&deadline))
+			fail_msg("%u messages came in time", taken);
+	}
+}
+
+static void load_finish(struct load *load)
+{
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++) {
+		flow_rx_expect_quiet(&load->rx[i]);
+		load_fail_if_wrong("sender", i, &load->tx[i].result);
+		load_fail_if_wrong("receiver", i, &load->rx[i].result);
+		assert_int_equal(load->rx[i].result.messages, load->rx[i].flow.count);
+		flow_tx_close(&load->tx[i]);
+		flow_rx_close(&load->rx[i]);
+	}
+}
+
+static void load_send_each(uint32_t count)
+{
+	size_t i;
+	uint32_t j;
+
+	for (i = 0; i < FLOWS; i++)
+		for (j = 0; j < count; j++)
+			assert_true(flow_tx_send(&load.tx[i]));
+}
+
+/*
+ * The far end reads no more, so much waits on the first lane; then the others open, and each socket
+ * goes on sending: none of its messages overtakes another.
+ */
+static void order__while_lanes_open_under_load(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *small = &topology->ns[topology->variant->swap ? 1 : 0];
+	struct counters near, far, ports;
+
+	assert_int_equal(netns_sysctl_set(&topology->ns[1], "rcv_mem_max", 1 << 20), 0);
+	/* A port for lane 0, and none for any other. */
+	write_text(small, "/proc/sys/net/ipv4/ip_local_port_range", "40000 40000");
+	assert_int_equal(counters_read(small, &ports), 0);
+	load_open(&load, state, 150, 8000, 16000, false);
+	there_and_back(&load.ends[0], 9000);
+	assert_true(counter_wait(small, &ports, "tcp_no_port", 1, deadline_in(DEADLINE_USUAL_MS)));
+	assert_int_equal(counters_read(&topology->ns[0], &near), 0);
+	assert_int_equal(counters_read(&topology->ns[1], &far), 0);
+	load_send_each(30);
+	assert_true(counter_wait(&topology->ns[1], &far, "recv_paused", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	write_text(small, "/proc/sys/net/ipv4/ip_local_port_range", "40000 60000");
+	wait_lanes(topology);
+	load_send_each(10);
+	assert_true(counter_moved(&topology->ns[0], &near, "lane_held") > 0);
+	load_run(&load, 0, NULL);
+	load_finish(&load);
+	assert_true(counter_moved(&topology->ns[0], &near, "lane_moved") > 0);
+}
+
+/* An idle socket moves at its next message, and nothing is held for it. */
+static void order__idle_sockets_move_at_once(void **state)
+{
+	struct topology *topology = *state;
+	struct counters before;
+	struct ends ends[FLOWS];
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		ends[i] = eight_lanes(state);
+	there_and_back(&ends[0], 0);
+	wait_lanes(topology);
+	there_and_back(&ends[0], 1);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	for (i = 0; i < FLOWS; i++)
+		there_and_back(&ends[i], 2 + (uint32_t)i);
+	assert_true(counter_moved(&topology->ns[0], &before, "lane_moved") > 0);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "lane_held"), 0);
+}
+
+static void kill_one(struct load *l, uint32_t times)
+{
+	diag_kill_lane(&l->topology->ns[times % 2], TCP_PORT, times % LANES);
+}
+
+static void kill_all(struct load *l, uint32_t times)
+{
+	diag_kill(&l->topology->ns[times % 2], TCP_PORT);
+}
+
+static void kill_in_mid_stream(void **state, uint32_t every, void (*act)(struct load *, uint32_t))
+{
+	struct topology *topology = *state;
+	struct counters before;
+
+	load_open(&load, state, 100, 0, 6000, true);
+	there_and_back(&load.ends[0], 9000);
+	wait_lanes(topology);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	load_run(&load, every, act);
+	load_finish(&load);
+	assert_true(counter_moved(&topology->ns[0], &before, "conn_reset") > 5);
+	wait_lanes(topology);
+}
+
+static void kill__one_lane_in_mid_stream(void **state)
+{
+	kill_in_mid_stream(state, 80, kill_one);
+}
+
+static void kill__all_lanes_in_mid_stream(void **state)
+{
+	kill_in_mid_stream(state, 200, kill_all);
+}
+
+/* ---- a peer that is not what it was ---- */
+
+#define WAITING 10
+
+static uint32_t seed_of(size_t pair, uint32_t i)
+{
+	return (uint32_t)pair * 1000 + i;
+}
+
+/* Each pair once, so that the sockets are on their lanes at the next. */
+static void settle(struct ends *ends, uint32_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		there_and_back(&ends[i], seed_of(i, seed));
+}
+
+/* The far end goes, messages are queued on all lanes, and it comes back with so many lanes. */
+static void restart(struct ends *ends, long max_paths)
+{
+	struct topology *topology = ends[0].topology;
+	uint32_t j;
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		topology_close(topology, ends[i].rx);
+	topology_end_far(topology);
+	for (i = 0; i < FLOWS; i++)
+		for (j = 0; j < WAITING; j++)
+			send_pattern(ends[i].tx, 700, seed_of(i, j), &ends[i].far);
+	topology_renew_far(topology);
+	assert_int_equal(netns_sysctl_set(&topology->ns[1], "max_paths", max_paths), 0);
+	for (i = 0; i < FLOWS; i++)
+		ends[i].rx = topology_socket(topology, &topology->ns[1], &ends[i].far);
+	for (i = 0; i < FLOWS; i++)
+		for (j = 0; j < WAITING; j++)
+			receive_pattern(ends[i].rx, 700, seed_of(i, j), &ends[i].near);
+}
+
+/* What waited on eight lanes goes by one, and the other way round, each socket's in order. */
+static void restart__with_fewer_lanes_and_with_more(void **state)
+{
+	struct topology *topology = *state;
+	struct counters before;
+	struct ends ends[FLOWS];
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		ends[i] = eight_lanes(state);
+	there_and_back(&ends[0], 9000);
+	wait_lanes(topology);
+	settle(ends, 100);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	restart(ends, 1);
+	wait_one(topology);
+	settle(ends, 200);
+	restart(ends, LANES);
+	wait_lanes(topology);
+	settle(ends, 300);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "peer_restarts"), 2);
+}
+
+/* max_paths is for peers that come: with one that is there it stays as agreed. */
+static void max_paths__leaves_what_is_agreed(void **state)
+{
+	struct ends ends = eight_lanes(state);
+
+	there_and_back(&ends, 1);
+	wait_lanes(ends.topology);
+	topology_sysctl(ends.topology, "max_paths", 1);
+	diag_kill(&ends.topology->ns[0], TCP_PORT);
+	there_and_back(&ends, 2);
+	wait_lanes(ends.topology);
+}
+
+/* ---- a peer written by hand: its incarnation, its sequence numbers ---- */
+
+#define FLAG_RETRANSMITTED 4
+
+static int dial_by_hand(const struct topology *topology)
+{
+	union rds_addr near = rds_addr_port(&topology->near[0], TCP_PORT);
+	int fd = netns_in(&topology->ns[1], socket(near.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, &topology->far[0].sa, rds_addr_len(&topology->far[0])), 0);
+	assert_int_equal(connect(fd, &near.sa, rds_addr_len(&near)), 0);
+	return fd;
+}
+
+static void put_header(unsigned char *frame, uint64_t seq, uint16_t sport, uint16_t dport,
+		       uint8_t flags, uint8_t length)
+{
+	unsigned int i;
+
+	memset(frame, 0, 48);
+	for (i = 0; i < 8; i++)
+		frame[i] = (unsigned char)(seq >> (56 - 8 * i));
+	frame[19] = length;
+	frame[20] = (unsigned char)(sport >> 8);
+	frame[21] = (unsigned char)sport;
+	frame[22] = (unsigned char)(dport >> 8);
+	frame[23] = (unsigned char)dport;
+	frame[24] = flags;
+}
+
+/* One lane, and an incarnation. */
+static void send_handshake(int fd, uint64_t seq, uint8_t flags, uint8_t generation)
+{
+	unsigned char frame[48];
+
+	put_header(frame, seq, 1, 0, flags, 0);
+	memcpy(frame + 32, (unsigned char[]){ 5, 0, 1, 6, 0, 0, 0, generation }, 8);
+	assert_int_equal(send(fd, frame, sizeof(frame), 0), sizeof(frame));
+}
+
+static void send_by_hand(int fd, uint64_t seq, uint8_t flags, uint16_t port, unsigned char byte)
+{
+	unsigned char frame[49];
+
+	put_header(frame, seq, 77, port, flags, 1);
+	frame[48] = byte;
+	assert_int_equal(send(fd, frame, sizeof(frame), 0), sizeof(frame));
+}
+
+static void expect_byte(int fd, unsigned char byte)
+{
+	unsigned char got = 0;
+
+	assert_int_equal(rds_recv(fd, &got, 1, NULL, 0), 1);
+	assert_int_equal(got, byte);
+}
+
+/*
+ * What a restarted peer sends again has low numbers, but it is no duplicate of anything. What the same
+ * one sends again is.
+ */
+static void generation__of_a_restarted_peer_is_obeyed(void **state)
+{
+	struct topology *topology = *state;
+	struct counters before;
+	union rds_addr near;
+	int fd = topology_near(topology, &near), peer;
+	uint16_t port = rds_port(&near);
+
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	peer = dial_by_hand(topology);
+	send_handshake(peer, 1000, 0, 1);
+	send_by_hand(peer, 1001, 0, port, 'a');
+	expect_byte(fd, 'a');
+	close(peer);
+
+	peer = dial_by_hand(topology);
+	send_by_hand(peer, 1001, FLAG_RETRANSMITTED, port, 'a');
+	send_by_hand(peer, 1002, FLAG_RETRANSMITTED, port, 'b');
+	expect_byte(fd, 'b');
+	close(peer);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "recv_drop_old_seq"), 1);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "peer_restarts"), 0);
+
+	peer = dial_by_hand(topology);
+	send_handshake(peer, 5, FLAG_RETRANSMITTED, 2);
+	send_by_hand(peer, 6, FLAG_RETRANSMITTED, port, 'c');
+	expect_byte(fd, 'c');
+	send_by_hand(peer, 6, FLAG_RETRANSMITTED, port, 'c');
+	send_by_hand(peer, 7, FLAG_RETRANSMITTED, port, 'd');
+	expect_byte(fd, 'd');
+	close(peer);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "recv_drop_old_seq"), 2);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "peer_restarts"), 1);
+}
+
+static const struct variant both_sides[] = {
+	{ "veth small", WIRE_VETH, 0, 0, 0, 0 },
+	{ "veth v6 large", WIRE_VETH, 1, 1, 0, 0 },
+	{ 0 }
+};
+
+static const struct variant large_side[] = {
+	{ "veth large", WIRE_VETH, 0, 1, 0, 0 },
+	{ 0 }
+};
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "lanes" };
+
+	SUITE_ADD(&suite, open__eight_and_the_port_tells_the_lane, both_sides);
+	SUITE_ADD(&suite, max_paths__of_one_at_either_end_gives_one, variants_wire_each);
+	SUITE_ADD(&suite, max_paths__leaves_what_is_agreed, both_sides);
+	SUITE_ADD(&suite, max_paths__is_one_or_eight, variants_one);
+	SUITE_ADD(&suite, ports__reserved_ones_are_left_alone, both_sides);
+	SUITE_ADD(&suite, order__idle_sockets_move_at_once, both_sides);
+	SUITE_ADD(&suite, order__while_lanes_open_under_load, both_sides);
+	SUITE_ADD(&suite, kill__one_lane_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, kill__all_lanes_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, restart__with_fewer_lanes_and_with_more, both_sides);
+	SUITE_ADD(&suite, generation__of_a_restarted_peer_is_obeyed, large_side);
+	return suite_run(&suite, argc, argv);
+}
