@@ -11,9 +11,11 @@
  *
  * Lanes: in-tree RDS before 7.x, told that we take eight connections, makes eight and cannot keep them
  * apart. So our first ping says 1, and we say 8 to a peer that has shown that it tells the lane by its
- * source port. When lane 0 is lost and comes back, the first ping says nothing of the number where 8
- * were agreed on before: a peer that has not been restarted goes on with them, any other takes it for
- * 1. The small side dials the other lanes once the peer's TCP has our offer.
+ * source port. That we do so ourselves is said to such a peer only, too: the others would write a
+ * warning into their log. Somebody has to begin; in-tree 7.x always shows it, one of ours does in its
+ * map. When lane 0 is lost and comes back, the first ping says nothing of the number where 8 were agreed
+ * on before: a peer that has not been restarted goes on with them, any other takes it for 1. The small
+ * side dials the other lanes once the peer has our offer.
  */
 #include "rdsz.h"
 
@@ -30,7 +32,7 @@ static struct rdsz_handshake rdsz_handshake_ours(const struct rdsz_path *path)
 {
 	return (struct rdsz_handshake){
 		.gen_num = path->conn->rn->gen_num,
-		.sport_idx = true,
+		.sport_idx = READ_ONCE(path->conn->spread) != RDSZ_SPREAD_ONE,
 		.version = RDSZ_OURS_VERSION,
 		.caps = RDSZ_CAPS_OURS,
 	};
@@ -73,11 +75,12 @@ static u16 rdsz_handshake_ping_npaths(const struct rdsz_path *path)
 	return spread == RDSZ_SPREAD_AGREED || path->index ? 0 : 1;
 }
 
-/* Say who we are in a map update. */
+/* Say who we are in a map update, and that we would take lanes: only one of ours looks. */
 void rdsz_handshake_map(struct rdsz_path *path, struct rdsz_hdr *hdr)
 {
 	struct rdsz_handshake ours = rdsz_handshake_ours(path);
 
+	ours.sport_idx |= READ_ONCE(path->conn->rn->sysctl.max_paths) == RDSZ_MAX_LANES;
 	rdsz_ext_put_handshake(hdr, &ours);
 }
 
@@ -103,8 +106,8 @@ static enum rdsz_spread rdsz_handshake_spread(const struct rdsz_path *path,
 		return RDSZ_SPREAD_ONE;
 	if (hdr->flags == RDSZ_FLAG_MAP && !hs->version)
 		return now;	/* in-tree: its maps tell nothing */
-	if (!hs->sport_idx)
-		return RDSZ_SPREAD_ONE;
+	if (!hs->sport_idx)	/* the first ping of ours is for everybody's ears; its pong will tell */
+		return hs->version && rdsz_hdr_is_ping(hdr) ? now : RDSZ_SPREAD_ONE;
 	if (hs->npaths >= RDSZ_MAX_LANES)
 		return RDSZ_SPREAD_AGREED;
 	/* A pong is the peer's last word, for it had seen our ping. Its pings may be careful ones. */
