@@ -2,8 +2,8 @@
 /*
  * conn.c - the connections of a namespace, by address pair and transport.
  *
- * A conn lives from its first use to the end of its namespace. The table holds one reference; so do
- * each message, transmit pass and TCP connection, and whoever looked it up.
+ * A conn lives from its first use until it was idle for long (idle.c), or its namespace ends. The table
+ * holds one reference; so do each message, transmit pass and TCP connection, and whoever looked it up.
  */
 #include <linux/slab.h>
 
@@ -18,7 +18,14 @@ static const struct rhashtable_params rdsz_conn_params = {
 
 int rdsz_conn_table_init(struct rdsz_net *rn)
 {
-	return rhashtable_init(&rn->conns, &rdsz_conn_params);
+	int err = rdsz_tombs_init(rn);
+
+	if (err)
+		return err;
+	err = rhashtable_init(&rn->conns, &rdsz_conn_params);
+	if (err)
+		rdsz_tombs_exit(rn);
+	return err;
 }
 
 void rdsz_conn_hold(struct rdsz_conn *conn)
@@ -26,16 +33,21 @@ void rdsz_conn_hold(struct rdsz_conn *conn)
 	refcount_inc(&conn->refs);
 }
 
-/* The last put may come from softirq, when TCP lets go of a pass; nothing here sleeps. */
-void rdsz_conn_put(struct rdsz_conn *conn)
+/* The last reference is gone. Perhaps in softirq, when TCP lets go of a pass; nothing here sleeps. */
+static void rdsz_conn_free(struct rdsz_conn *conn)
 {
-	if (!refcount_dec_and_test(&conn->refs))
-		return;
+	kfree(conn->tomb);
 	rdsz_map_put(conn->local_map);
 	rdsz_map_put(conn->peer_map);
 	rdsz_net_put(conn->rn);
 	kfree(conn->lanes);
 	kfree_rcu(conn, rcu);
+}
+
+void rdsz_conn_put(struct rdsz_conn *conn)
+{
+	if (refcount_dec_and_test(&conn->refs))
+		rdsz_conn_free(conn);
 }
 
 /* The side with the smaller address owns the TCP connections. */
@@ -128,6 +140,7 @@ static struct rdsz_conn *rdsz_conn_alloc(struct rdsz_net *rn, const struct rdsz_
 	refcount_inc(&rn->refs);
 	conn->rn = rn;
 	conn->refuse_until = jiffies;
+	conn->idle_since = jiffies;
 	rdsz_path_init(conn, &conn->path, 0);
 	return conn;
 
@@ -162,6 +175,37 @@ static void rdsz_conn_unlist(struct rdsz_net *rn, struct rdsz_conn *conn)
 	list_del_init(&conn->list);
 }
 
+/* What a conn of this address pair knew before it was let go; nobody else has seen this one yet. */
+static void rdsz_conn_remember(struct rdsz_net *rn, struct rdsz_conn *conn)
+	__must_hold(&rn->conn_lock)
+{
+	conn->tomb = rdsz_tomb_raise(rn, &conn->key);
+	if (!conn->tomb)
+		return;
+	conn->peer_gen = conn->tomb->peer_gen;
+	rdsz_tomb_apply(conn->tomb, &conn->path);
+	rdsz_stat_inc(rn, conn_remembered);
+}
+
+/* Look-ups see a conn before walkers do. Returns the one that was there before, NULL, or an error. */
+static struct rdsz_conn *rdsz_conn_insert(struct rdsz_net *rn, struct rdsz_conn *conn)
+	__must_hold(&rn->conn_lock)
+{
+	struct rdsz_conn *other = rhashtable_lookup_fast(&rn->conns, &conn->key, rdsz_conn_params);
+
+	if (other)
+		return refcount_inc_not_zero(&other->refs) ? other : ERR_PTR(-ENETDOWN);
+	rdsz_conn_remember(rn, conn);
+	if (rhashtable_insert_fast(&rn->conns, &conn->node, rdsz_conn_params)) {
+		if (conn->tomb)
+			rdsz_tomb_bury(rn, conn->tomb, conn);
+		conn->tomb = NULL;
+		return ERR_PTR(-ENOMEM);
+	}
+	rdsz_conn_list(rn, conn);
+	return NULL;
+}
+
 static struct rdsz_conn *rdsz_conn_create(struct rdsz_net *rn, const struct rdsz_conn_key *key)
 {
 	struct rdsz_conn *conn = rdsz_conn_alloc(rn, key);
@@ -169,20 +213,18 @@ static struct rdsz_conn *rdsz_conn_create(struct rdsz_net *rn, const struct rdsz
 
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
-	/* Walkers see a conn only after look-ups do, and both under the list lock at creation. */
+	/* Conns come into the table and go from it under this lock only. */
 	spin_lock_bh(&rn->conn_lock);
 	rcu_read_lock();
-	other = rhashtable_lookup_get_insert_fast(&rn->conns, &conn->node, rdsz_conn_params);
-	if (!other)
-		rdsz_conn_list(rn, conn);
-	else if (!IS_ERR(other) && !refcount_inc_not_zero(&other->refs))
-		other = ERR_PTR(-ENETDOWN);
+	other = rdsz_conn_insert(rn, conn);
 	rcu_read_unlock();
 	spin_unlock_bh(&rn->conn_lock);
-	if (!other)
+	if (!other) {
+		rdsz_idle_start(rn);
 		return conn;
+	}
 	rdsz_conn_discard(conn);
-	return IS_ERR(other) && PTR_ERR(other) != -ENETDOWN ? ERR_PTR(-ENOMEM) : other;
+	return other;
 }
 
 /**
@@ -205,7 +247,8 @@ struct rdsz_conn *rdsz_conn_get_or_create(struct rdsz_net *rn, const struct rdsz
  * @rn: namespace
  * @prev: conn returned before, its reference is dropped; NULL to start
  *
- * Conns leave the list only when the namespace ends, so the place of @prev stays good.
+ * Conns leave the list when the namespace ends, or when nobody has a reference; so the place of @prev
+ * stays good.
  *
  * Context: any up to softirq.
  * Return: the next conn, with a reference, or NULL.
@@ -267,6 +310,74 @@ struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id)
 	return found;
 }
 
+/* No work of it waits or runs, and no connection is under way that could start one. */
+static bool rdsz_conn_is_quiet(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	int i;
+
+	rdsz_conn_for_each_lane(conn, path, i)
+		if (!rdsz_path_is_quiet(path))
+			return false;
+	return true;
+}
+
+/*
+ * True if the table's reference was the last and is gone: the conn cannot be found any more. Its works
+ * hold no reference, so they are looked at; only who has a reference could start one.
+ */
+static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
+	__must_hold(&rn->conn_lock)
+{
+	if (!rdsz_conn_is_quiet(conn) || !refcount_dec_if_one(&conn->refs))
+		return false;
+	if (!rdsz_conn_is_quiet(conn)) {
+		refcount_set(&conn->refs, 1);
+		return false;
+	}
+	rdsz_conn_unlist(rn, conn);
+	rhashtable_remove_fast(&rn->conns, &conn->node, rdsz_conn_params);
+	return true;
+}
+
+/**
+ * rdsz_conn_bury() - let go of a conn that nobody uses; a tombstone stays if its peer was ever heard
+ * @conn: conn, with the caller's reference, which is gone if it could be buried
+ *
+ * Context: process, may sleep.
+ * Return: true if it is gone.
+ */
+bool rdsz_conn_bury(struct rdsz_conn *conn)
+{
+	struct rdsz_net *rn = conn->rn;
+	struct rdsz_tomb *tomb;
+	struct rdsz_path *path;
+	bool gone;
+	int i;
+
+	tomb = conn->tomb ?: kzalloc(sizeof(*tomb), GFP_KERNEL);
+	if (!tomb)
+		return false;
+	conn->tomb = tomb;
+	spin_lock_bh(&rn->conn_lock);
+	refcount_dec(&conn->refs);	/* the caller's; the table's keeps it while we hold the lock */
+	gone = rdsz_conn_leave(rn, conn);
+	if (!gone) {
+		refcount_inc(&conn->refs);
+	} else if (READ_ONCE(conn->proven)) {
+		rdsz_tomb_bury(rn, tomb, conn);
+		conn->tomb = NULL;
+	}
+	spin_unlock_bh(&rn->conn_lock);
+	if (!gone)
+		return false;
+	rdsz_conn_for_each_lane(conn, path, i)
+		rdsz_path_destroy(path);
+	rdsz_stat_inc(rn, conn_reaped);
+	rdsz_conn_free(conn);
+	return true;
+}
+
 static struct rdsz_conn *rdsz_conn_pop(struct rdsz_net *rn)
 {
 	struct rdsz_conn *conn;
@@ -294,4 +405,5 @@ void rdsz_conn_table_exit(struct rdsz_net *rn)
 		rdsz_conn_put(conn);
 	}
 	rhashtable_destroy(&rn->conns);
+	rdsz_tombs_exit(rn);
 }

@@ -79,8 +79,11 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 	lanes = kzalloc(sizeof(*lanes), GFP_KERNEL);
 	if (!lanes)
 		return -ENOMEM;
-	for (i = 1; i < RDSZ_MAX_LANES; i++)
+	for (i = 1; i < RDSZ_MAX_LANES; i++) {
 		rdsz_path_init(conn, &lanes->path[i - 1], i);
+		if (conn->tomb)
+			rdsz_tomb_apply(conn->tomb, &lanes->path[i - 1]);
+	}
 	spin_lock_bh(&conn->path.lock);
 	if (!conn->lanes) {
 		rdsz_lanes_count_queue(conn, lanes, &conn->path.retrans);

@@ -21,6 +21,7 @@ static const char * const rdsz_drop_texts[] = {
 	[RDSZ_DROP_REPLACED]	= "replaced by a newer connection of the peer",
 	[RDSZ_DROP_WAKEUP]	= "wake-up done",
 	[RDSZ_DROP_LANE]	= "the peer takes one connection only",
+	[RDSZ_DROP_IDLE]	= "idle for idle_ms",
 	[RDSZ_DROP_SYSCTL]	= "buffer sizes changed by sysctl",
 	[RDSZ_DROP_ADDRESS]	= "local address removed",
 };

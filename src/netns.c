@@ -104,6 +104,7 @@ static struct rdsz_net *rdsz_net_alloc(struct net *net)
 	rdsz_tcp_listen_init(rn);
 	rdsz_pending_init(rn);
 	rdsz_reap_init(rn);
+	rdsz_idle_init(rn);
 	return rn;
 }
 
@@ -154,6 +155,7 @@ static void __net_exit rdsz_net_exit(struct net *net)
 	rdsz_pending_exit(rn);
 	rdsz_prefixes_exit(rn);
 	cancel_delayed_work_sync(&rn->reap_work);
+	rdsz_idle_exit(rn);
 	rdsz_conn_table_exit(rn);
 	rdsz_bind_table_exit(rn);
 	rdsz_net_put(rn);

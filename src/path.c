@@ -41,9 +41,21 @@ void rdsz_path_poke(struct rdsz_path *path, unsigned int ms)
 /* Somebody has something to send. Cheap when the path is up. */
 void rdsz_path_want(struct rdsz_path *path)
 {
-	if (rdsz_path_is_up(path) || test_and_set_bit(RDSZ_PATH_WANTED, &path->flags))
+	if (rdsz_path_is_up(path))
 		return;
-	rdsz_path_poke(path, 0);
+	WRITE_ONCE(path->conn->idle, false);
+	/* Not idle, then set; pairs with rdsz_path_unwant(). */
+	if (!test_and_set_bit(RDSZ_PATH_WANTED, &path->flags))
+		rdsz_path_poke(path, 0);
+}
+
+/* Nobody has used the conn for long: no more tries, unless somebody wants it right now. */
+static void rdsz_path_unwant(struct rdsz_path *path)
+{
+	clear_bit(RDSZ_PATH_WANTED, &path->flags);
+	smp_mb__after_atomic();	/* clear, then look */
+	if (!READ_ONCE(path->conn->idle) || rdsz_path_has_work(path))
+		set_bit(RDSZ_PATH_WANTED, &path->flags);
 }
 
 /**
@@ -81,8 +93,10 @@ void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock)
 
 	if (old)
 		sock_release(old);
-	if (wakeup)
+	if (wakeup) {
+		WRITE_ONCE(path->conn->idle, false);
 		set_bit(RDSZ_PATH_WANTED, &path->flags);
+	}
 	rdsz_path_poke(path, 0);
 }
 
@@ -341,6 +355,7 @@ static const struct {
 	[RDSZ_DROP_SYSCTL]	= { RDSZC_REASON_SYSCTL,	"sysctl" },
 	[RDSZ_DROP_ADDRESS]	= { RDSZC_REASON_ADDRESS,	"address" },
 	[RDSZ_DROP_LANE]	= { RDSZC_REASON_LANE,		"lane" },
+	[RDSZ_DROP_IDLE]	= { RDSZC_REASON_IDLE,		"idle" },
 };
 
 const char *rdsz_path_reason_name(const struct rdsz_path *path)
@@ -403,6 +418,9 @@ static void rdsz_path_count_drop(struct rdsz_path *path, enum rdsz_drop_reason r
 	case RDSZ_DROP_ADDRESS:
 		rdsz_stat_inc(rn, conn_drop_address);
 		break;
+	case RDSZ_DROP_IDLE:
+		rdsz_stat_inc(rn, conn_drop_idle);
+		break;
 	case RDSZ_DROP_LANE:
 		rdsz_stat_inc(rn, lane_given_up);
 		break;
@@ -459,13 +477,15 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 	if (time_before(path->next_try, path->conn->refuse_until))
 		path->next_try = path->conn->refuse_until;
 	/* The owner of the connection brings it back; the large side only if it has something to say. */
-	if (rdsz_conn_is_small(path->conn) || rdsz_path_has_work(path))
+	if (rdsz_path_has_work(path) ||
+	    (rdsz_conn_is_small(path->conn) && !READ_ONCE(path->conn->idle)))
 		set_bit(RDSZ_PATH_WANTED, &path->flags);
 }
 
 static void rdsz_path_go_up(struct rdsz_path *path)
 {
 	clear_bit(RDSZ_PATH_WANTED, &path->flags);
+	WRITE_ONCE(path->conn->idle, false);
 	if (!path->index)	/* maps go by lane 0 alone, so they stay in order */
 		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
 	path->una_moved = jiffies;
@@ -561,6 +581,8 @@ static bool rdsz_path_when_down(struct rdsz_path *path)
 		sock = rdsz_path_not_agreed(path, sock);
 	if (sock)
 		return rdsz_path_adopt(path, sock);
+	if (READ_ONCE(path->conn->idle))
+		rdsz_path_unwant(path);
 	if (!test_bit(RDSZ_PATH_WANTED, &path->flags) && !rdsz_path_has_work(path)) {
 		rdsz_path_release(&path->wakeup);
 		return false;
@@ -733,6 +755,14 @@ void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path, unsigned int
 	INIT_DELAYED_WORK(&path->recv_work, rdsz_path_recv_work);
 }
 
+/* Nothing runs here, and nothing will unless somebody with a reference to the conn starts it. */
+bool rdsz_path_is_quiet(struct rdsz_path *path)
+{
+	return READ_ONCE(path->state) == RDSZ_PATH_DOWN && !READ_ONCE(path->accepted) &&
+		!READ_ONCE(path->wakeup) && !work_busy(&path->state_work.work) &&
+		!work_busy(&path->send_work.work) && !work_busy(&path->recv_work.work);
+}
+
 static void rdsz_path_free_queue(struct list_head *queue)
 {
 	struct rdsz_message *m;
@@ -743,9 +773,9 @@ static void rdsz_path_free_queue(struct list_head *queue)
 }
 
 /**
- * rdsz_path_destroy() - the namespace ends
- * @path: path of a conn that cannot be found any more; its namespace is marked as dying, so no work is
- *	queued again once the connection is closed
+ * rdsz_path_destroy() - the conn ends
+ * @path: path of a conn that cannot be found any more; it is quiet, or its namespace is marked as dying,
+ *	so no work is queued again once the connection is closed
  *
  * Context: process. Waits for our own work only, not for the peer.
  */

@@ -75,6 +75,7 @@ struct rdsz_sysctl {
 	int	keepalive_count;	/* TCP_KEEPCNT */
 	int	tcp_sndbuf;		/* bytes, sk_sndbuf of data connections; 0: TCP decides */
 	int	tcp_rcvbuf;		/* bytes, sk_rcvbuf */
+	int	idle_ms;		/* conns without traffic close, then go; 0 never */
 	int	pending_max;		/* inbound connections without a frame yet */
 	int	pending_per_peer;	/* of them, from one address */
 	int	pending_ms;		/* how long they may take */
@@ -132,6 +133,10 @@ struct rdsz_net {
 	struct list_head	conn_list;
 	u64			conn_ids;
 	u32			conn_gen;
+	struct rhashtable	tombs;
+	struct list_head	tomb_list;
+	unsigned int		nr_tombs;
+	struct delayed_work	idle_work;
 
 	spinlock_t		cong_lock;
 	struct rb_root		maps;
@@ -459,6 +464,7 @@ enum rdsz_drop_reason {
 	RDSZ_DROP_SYSCTL,	/* buffer sizes were written */
 	RDSZ_DROP_ADDRESS,	/* our address is gone */
 	RDSZ_DROP_LANE,		/* the peer wants one connection only */
+	RDSZ_DROP_IDLE,		/* nothing came or went for idle_ms */
 };
 
 enum {
@@ -631,6 +637,9 @@ struct rdsz_lanes {
  * @refs: one for the table, one per message, pass and TCP connection
  * @id: number of the conn in its namespace; the list of conns is in this order
  * @local_map: congestion of our address; @peer_map: of the peer's
+ * @idle: was silent for idle_ms: its connections are not brought back before there is something to
+ *	send; @idle_count, @idle_since: frames seen, and since when no more; all three are of idle.c
+ * @tomb: what was known when it was made anew, or NULL
  * @proven: somebody here uses it, or the peer has sent a frame; never cleared
  * @refuse_until: the peer sent nonsense: no connection with it before this, jiffies
  * @peer_gen: latest incarnation of the peer, 0 = not known
@@ -651,6 +660,10 @@ struct rdsz_conn {
 	struct rdsz_map		*peer_map;
 	u32			peer_gen;
 	bool			proven;
+	bool			idle;
+	u64			idle_count;
+	unsigned long		idle_since;
+	struct rdsz_tomb	*tomb;
 	unsigned long		refuse_until;
 	int			spread;
 	struct rdsz_path	path;
@@ -667,6 +680,23 @@ static inline struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, unsigned 
 	lanes = smp_load_acquire(&conn->lanes);	/* pairs with rdsz_lanes_need() */
 	return lanes && i < RDSZ_MAX_LANES ? &lanes->path[i - 1] : NULL;
 }
+
+/**
+ * struct rdsz_tomb - what stays of a conn that was let go
+ * @node, @list: in the table and the list of the namespace, under its conn_lock
+ * @lane: of each lane, the number expected next and the incarnation of the peer that it belongs to
+ */
+struct rdsz_tomb {
+	struct rhash_head	node;
+	struct list_head	list;
+	struct rcu_head		rcu;
+	struct rdsz_conn_key	key;
+	u32			peer_gen;
+	struct {
+		u64		next_rx_seq;
+		u32		rx_gen;
+	} lane[RDSZ_MAX_LANES];
+};
 
 #define rdsz_conn_for_each_lane(conn, path, i) \
 	for ((i) = 0; ((path) = rdsz_conn_lane(conn, i)); (i)++)
@@ -845,6 +875,20 @@ bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
 void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
 struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id);
+bool rdsz_conn_bury(struct rdsz_conn *conn);
+
+/* idle.c */
+void rdsz_idle_init(struct rdsz_net *rn);
+void rdsz_idle_exit(struct rdsz_net *rn);
+void rdsz_idle_start(struct rdsz_net *rn);
+void rdsz_idle_changed(struct rdsz_net *rn);
+
+/* tombstone.c */
+int rdsz_tombs_init(struct rdsz_net *rn);
+void rdsz_tombs_exit(struct rdsz_net *rn);
+void rdsz_tomb_bury(struct rdsz_net *rn, struct rdsz_tomb *tomb, struct rdsz_conn *conn);
+struct rdsz_tomb *rdsz_tomb_raise(struct rdsz_net *rn, const struct rdsz_conn_key *key);
+void rdsz_tomb_apply(const struct rdsz_tomb *tomb, struct rdsz_path *path);
 
 /* Number of the lane in its conn. */
 static inline u32 rdsz_path_lane(const struct rdsz_path *path)
@@ -855,6 +899,7 @@ static inline u32 rdsz_path_lane(const struct rdsz_path *path)
 /* path.c */
 void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path, unsigned int index);
 void rdsz_path_destroy(struct rdsz_path *path);
+bool rdsz_path_is_quiet(struct rdsz_path *path);
 void rdsz_path_want(struct rdsz_path *path);
 void rdsz_path_drop(struct rdsz_path *path, enum rdsz_drop_reason reason);
 void rdsz_path_established(struct rdsz_path *path);

@@ -101,6 +101,10 @@
 	X(conn_drop_send,		"connections down: a send into TCP failed") \
 	X(conn_drop_protocol,		"connections down: malformed header") \
 	X(conn_drop_stalled,		"connections down: nothing acknowledged for stall_ms") \
+	X(conn_drop_idle,		"connections closed: nothing came or went for idle_ms") \
+	X(conn_reaped,			"conns let go: idle and down for idle_ms") \
+	X(conn_remembered,		"conns made anew whose peer is remembered") \
+	X(conn_forgotten,		"conns let go that are not remembered: too many, or no memory") \
 	X(lane_moved,			"groups of sockets that went to a lane of their own") \
 	X(lane_held,			"messages held while their sockets changed lanes") \
 	X(lane_given_up,		"connections down: the peer takes one only") \

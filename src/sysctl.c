@@ -17,6 +17,7 @@ static int rdsz_two = 2;
 static int rdsz_max_int = INT_MAX;
 static int rdsz_max_port = 65535;
 static int rdsz_max_ms = 3600 * 1000;
+static int rdsz_max_idle_ms = 24 * 3600 * 1000;
 static int rdsz_max_cookies = 1 << 24;
 static int rdsz_max_pending = 65536;
 static int rdsz_max_threshold = RDSZ_MAX_PAYLOAD;
@@ -116,6 +117,18 @@ static int rdsz_sysctl_max_paths(rdsz_ctl_table_t *table, int write, void *buffe
 	return 0;
 }
 
+/* idle_ms: the worker may be asleep for long, or for good. */
+static int rdsz_sysctl_idle(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+			    loff_t *ppos)
+{
+	struct rdsz_net *rn = container_of(table->data, struct rdsz_net, sysctl.idle_ms);
+	int err = proc_dointvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (!err && write)
+		rdsz_idle_changed(rn);
+	return err;
+}
+
 #define RDSZ_SYSCTL_INT(field, min, max) \
 	{ \
 		.procname	= #field, \
@@ -185,6 +198,15 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 		.extra1		= &rdsz_zero,
 		.extra2		= &rdsz_one,
 	},
+	{
+		.procname	= "idle_ms",
+		.data		= (void *)offsetof(struct rdsz_net, sysctl.idle_ms),
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= rdsz_sysctl_idle,
+		.extra1		= &rdsz_zero,
+		.extra2		= &rdsz_max_idle_ms,
+	},
 	RDSZ_SYSCTL_INT(max_completions, &rdsz_one, &rdsz_max_cookies),
 	RDSZ_SYSCTL_INT(pin_hold_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(stall_ms, &rdsz_one, &rdsz_max_ms),
@@ -222,6 +244,7 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->stall_ms = 30000;
 	s->zc_threshold = 16384;
 	s->ping_enable = 1;
+	s->idle_ms = 600 * 1000;
 	s->pending_max = 1024;
 	s->pending_per_peer = 64;
 	s->pending_ms = 5000;

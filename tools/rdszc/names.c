@@ -8,7 +8,7 @@ const char * const path_states[PATH_STATES] = { "down", "connecting", "up", "dis
 
 const char * const path_reasons[PATH_REASONS] = {
 	"none", "peer", "send", "protocol", "stalled", "replaced", "wakeup", "connect",
-	"sysctl", "address", "other", "lane"
+	"sysctl", "address", "other", "lane", "idle"
 };
 
 const char *name_in(const char * const *names, size_t count, uint64_t number)

@@ -58,6 +58,7 @@ enum rdszc_path_reason {
 	RDSZC_REASON_ADDRESS,		/* our address is gone */
 	RDSZC_REASON_OTHER,		/* one that this header does not know */
 	RDSZC_REASON_LANE,		/* the peer takes one connection only */
+	RDSZC_REASON_IDLE,		/* nothing came or went for idle_ms */
 };
 
 /* Who speaks at the other end. */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * idle.c - lets go of what nobody has used for net.rds_zc.idle_ms.
+ *
+ * A conn is idle when all that time no frame came or went, and nothing waits to be delivered. Then the
+ * side that owns its TCP connections closes them, if the peer is one of ours and was told of all that
+ * it delivered to us; an in-tree peer would dial again at once, and keeps its connection. Nobody brings
+ * the connections of an idle conn back before there is something to send.
+ *
+ * A conn that was idle and down for as long goes itself. What must not be forgotten with it stays
+ * behind as a tombstone, see tombstone.c.
+ *
+ * The marks in a conn (idle_*) belong to the worker of its namespace; but @idle is read by the state
+ * workers of its lanes.
+ */
+#include "rdsz.h"
+
+/* How often the worker looks, as a part of idle_ms. */
+#define RDSZ_IDLE_LOOKS		4
+
+static unsigned int rdsz_idle_ms(const struct rdsz_net *rn)
+{
+	return READ_ONCE(rn->sysctl.idle_ms);
+}
+
+/* Every frame moves one of these numbers; sums may be inexact, as long as they change. */
+static u64 rdsz_idle_count(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	u64 sum = 0;
+	int i;
+
+	rdsz_conn_for_each_lane(conn, path, i)
+		sum += READ_ONCE(path->next_tx_seq) + READ_ONCE(path->next_rx_seq) +
+			READ_ONCE(path->log.ups);
+	return sum;
+}
+
+/* All that came from the peer is acknowledged, and it knows how to understand that. */
+static bool rdsz_idle_path_told(struct rdsz_path *path)
+{
+	if (!rdsz_path_is_up(path))
+		return true;
+	return rdsz_path_peer(path) == RDSZ_PEER_OURS &&
+		READ_ONCE(path->rx_ack) == READ_ONCE(path->tx_ack);
+}
+
+static void rdsz_idle_close(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	int i;
+
+	if (!rdsz_conn_is_small(conn))
+		return;
+	rdsz_conn_for_each_lane(conn, path, i)
+		if (!rdsz_idle_path_told(path))
+			return;
+	rdsz_conn_for_each_lane(conn, path, i)
+		if (rdsz_path_is_up(path))
+			rdsz_path_drop(path, RDSZ_DROP_IDLE);
+}
+
+static bool rdsz_idle_is_down(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	int i;
+
+	rdsz_conn_for_each_lane(conn, path, i)
+		if (READ_ONCE(path->state) != RDSZ_PATH_DOWN)
+			return false;
+	return true;
+}
+
+/* Returns true if the conn may go altogether. */
+static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
+{
+	u64 count = rdsz_idle_count(conn);
+
+	if (count != conn->idle_count || rdsz_conn_is_busy(conn)) {
+		conn->idle_count = count;
+		conn->idle_since = jiffies;
+		WRITE_ONCE(conn->idle, false);
+		return false;
+	}
+	if (time_before(jiffies, conn->idle_since + limit))
+		return false;
+	/* Once more as long, so that both ends have closed before one of them forgets. */
+	if (!conn->idle) {
+		WRITE_ONCE(conn->idle, true);
+		conn->idle_since = jiffies;
+		rdsz_idle_close(conn);
+		return false;
+	}
+	return rdsz_idle_is_down(conn);
+}
+
+static void rdsz_idle_work(struct work_struct *work)
+{
+	struct rdsz_net *rn = container_of(to_delayed_work(work), struct rdsz_net, idle_work);
+	unsigned long limit = msecs_to_jiffies(rdsz_idle_ms(rn));
+	struct rdsz_conn *conn;
+	bool any = false, gone;
+	u64 id = 0;
+
+	if (!limit)
+		return;
+	while (!READ_ONCE(rn->dying) && (conn = rdsz_conn_after(rn, id))) {
+		id = conn->id;
+		gone = false;
+		if (conn->ops->type == RDSZ_TRANS_TCP) {
+			gone = rdsz_idle_look(conn, limit) && rdsz_conn_bury(conn);
+			any |= !gone;
+		}
+		if (!gone)
+			rdsz_conn_put(conn);
+		cond_resched();
+	}
+	if (any)
+		rdsz_net_queue_work(rn, &rn->idle_work, limit / RDSZ_IDLE_LOOKS + 1);
+}
+
+/* There is a conn to look at. Any context up to softirq. */
+void rdsz_idle_start(struct rdsz_net *rn)
+{
+	unsigned int ms = rdsz_idle_ms(rn);
+
+	if (ms && !delayed_work_pending(&rn->idle_work))
+		rdsz_net_queue_work(rn, &rn->idle_work,
+				    msecs_to_jiffies(ms) / RDSZ_IDLE_LOOKS + 1);
+}
+
+/* idle_ms was written: it counts from now on. */
+void rdsz_idle_changed(struct rdsz_net *rn)
+{
+	rdsz_net_queue_work(rn, &rn->idle_work, 0);
+}
+
+void rdsz_idle_init(struct rdsz_net *rn)
+{
+	INIT_DELAYED_WORK(&rn->idle_work, rdsz_idle_work);
+}
+
+/* The namespace ends: nothing is queued again. */
+void rdsz_idle_exit(struct rdsz_net *rn)
+{
+	cancel_delayed_work_sync(&rn->idle_work);
+}

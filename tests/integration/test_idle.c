@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What nobody uses is let go after net.rds_zc.idle_ms, what is needed is not, and nothing that matters
+ * is forgotten with it. Some tests are the other end themselves, by plain TCP sockets (tests/wire).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "ends.h"
+#include "frame.h"
+#include "pattern.h"
+#include "suite.h"
+
+#define IDLE_MS 200
+#define PEER_PORT 4000
+#define SIZE 700
+
+static struct deadline soon(void)
+{
+	return deadline_in(DEADLINE_USUAL_MS);
+}
+
+static void there_and_back(const struct ends *ends, uint32_t seed)
+{
+	send_pattern(ends->tx, SIZE, seed, &ends->far);
+	receive_pattern(ends->rx, SIZE, seed, &ends->near);
+	send_pattern(ends->rx, SIZE, seed + 1, &ends->near);
+	receive_pattern(ends->tx, SIZE, seed + 1, &ends->far);
+}
+
+static void wait_connections(const struct topology *topology, int count)
+{
+	struct deadline deadline = soon();
+
+	while (diag_count(&topology->ns[0], FRAME_TCP_PORT) != count) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+static void unused__closes_and_is_let_go(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct counters before[2];
+	int i;
+
+	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(counters_read(&ends.topology->ns[i], &before[i]), 0);
+	there_and_back(&ends, 1);
+	for (i = 0; i < 2; i++)
+		assert_true(counter_wait(&ends.topology->ns[i], &before[i], "conn_reaped", 1,
+					 soon()));
+	wait_connections(ends.topology, 0);
+	/* Who owns the connections closed them, once each. */
+	assert_true(counter_moved(&ends.topology->ns[0], &before[0], "conn_drop_idle") +
+		    counter_moved(&ends.topology->ns[1], &before[1], "conn_drop_idle") >= 1);
+	there_and_back(&ends, 3);
+	for (i = 0; i < 2; i++)
+		assert_true(counter_moved(&ends.topology->ns[i], &before[i],
+					  "conn_remembered") >= 1);
+}
+
+static void unused__stays_with_0(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct counters before;
+	int count;
+
+	topology_sysctl(ends.topology, "idle_ms", 0);
+	there_and_back(&ends, 1);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	count = diag_count(&ends.topology->ns[0], FRAME_TCP_PORT);
+	assert_true(count >= 1);
+	usleep(5 * IDLE_MS * 1000);
+	assert_true(diag_count(&ends.topology->ns[0], FRAME_TCP_PORT) >= count);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_reaped"), 0);
+	/* Written later, it counts from then. */
+	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	assert_true(counter_wait(&ends.topology->ns[0], &before, "conn_reaped", 1, soon()));
+}
+
+static void waiting__is_no_idleness(void **state)
+{
+	struct ends ends = ends_open(state);
+	union rds_addr nobody = nobody_home(ends.topology);
+	const struct netns *near = &ends.topology->ns[0];
+	struct counters before;
+
+	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	assert_int_equal(counters_read(near, &before), 0);
+	send_pattern(ends.tx, SIZE, 1, &nobody);
+	usleep(8 * IDLE_MS * 1000);
+	assert_int_equal(counter_moved(near, &before, "conn_reaped"), 0);
+	topology_close(ends.topology, ends.tx);
+	assert_true(counter_wait(near, &before, "conn_reaped", 1, soon()));
+}
+
+/* Pauses around idle_ms: every step of closing and letting go meets a message. */
+static void pauses__lose_and_double_nothing(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct counters before;
+	uint32_t i;
+
+	srandom(1);
+	topology_sysctl(ends.topology, "idle_ms", 20);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	for (i = 0; i < 200; i++) {
+		there_and_back(&ends, 2 * i);
+		usleep((useconds_t)random() % 80000);
+	}
+	assert_true(counter_moved(&ends.topology->ns[0], &before, "conn_reaped") >= 1);
+	assert_fails(recv(ends.rx, &i, sizeof(i), MSG_DONTWAIT), EAGAIN);
+	assert_fails(recv(ends.tx, &i, sizeof(i), MSG_DONTWAIT), EAGAIN);
+}
+
+/* ---- a peer that tells nothing of delivery, as in-tree RDS ---- */
+
+struct peer {
+	const struct topology *topology;
+	union rds_addr near, far;
+	int rds, listener, fd;
+};
+
+static struct peer peer_open(void **state)
+{
+	struct peer peer = { .topology = *state, .fd = -1, .listener = -1 };
+
+	peer.rds = topology_near((struct topology *)peer.topology, &peer.near);
+	assert_int_equal(rds_set_timeouts(peer.rds, DEADLINE_USUAL_MS), 0);
+	peer.far = rds_addr_port(&peer.topology->far[0], PEER_PORT);
+	assert_int_equal(netns_sysctl_set(&peer.topology->ns[0], "idle_ms", IDLE_MS), 0);
+	return peer;
+}
+
+static void answer_hello(const struct peer *peer, uint64_t seq)
+{
+	struct frame frame, pong = { .dport = 1, .seq = seq };
+
+	do {
+		if (wire_receive(peer->fd, &frame, NULL, soon()))
+			fail_msg("no handshake: %s", strerror(errno));
+	} while (frame.flags == FRAME_MAP || frame.sport != 1 || frame.dport);
+	frame_put_hello(pong.ext, 1, 0, false);
+	assert_int_equal(wire_send(peer->fd, &pong, NULL), 0);
+}
+
+/* Our module has something to say, and dials. */
+static void peer_is_dialled(struct peer *peer)
+{
+	peer->listener = wire_listen(&peer->topology->ns[1], &peer->far);
+	assert_true(peer->listener >= 0);
+	send_pattern(peer->rds, SIZE, 1, &peer->far);
+	peer->fd = wire_accept(peer->listener, soon());
+	assert_true(peer->fd >= 0);
+	assert_int_equal(wire_send_map(peer->fd), 0);
+}
+
+static void peer_sends(const struct peer *peer, uint64_t seq, uint8_t flags)
+{
+	struct frame frame = {
+		.seq = seq, .flags = flags, .len = SIZE, .sport = PEER_PORT,
+		.dport = rds_port(&peer->near),
+	};
+	unsigned char bytes[SIZE];
+
+	pattern_fill(bytes, SIZE, (uint32_t)seq);
+	assert_int_equal(wire_send(peer->fd, &frame, bytes), 0);
+}
+
+static void peer_goes(struct peer *peer)
+{
+	close(peer->listener);
+	close(peer->fd);
+}
+
+static void tombstone__knows_what_came_before(void **state)
+{
+	struct peer peer = peer_open(state);
+	const struct netns *near = &peer.topology->ns[0];
+	struct counters before;
+
+	assert_int_equal(counters_read(near, &before), 0);
+	peer_is_dialled(&peer);
+	answer_hello(&peer, 99);
+	peer_sends(&peer, 100, 0);
+	receive_pattern(peer.rds, SIZE, 100, &peer.far);
+	peer_goes(&peer);
+	assert_true(counter_wait(near, &before, "conn_reaped", 1, soon()));
+
+	peer_is_dialled(&peer);
+	assert_int_equal(counter_moved(near, &before, "conn_remembered"), 1);
+	peer_sends(&peer, 100, FRAME_AGAIN);
+	peer_sends(&peer, 101, FRAME_AGAIN);
+	receive_pattern(peer.rds, SIZE, 101, &peer.far);
+	assert_int_equal(counter_moved(near, &before, "recv_drop_old_seq"), 1);
+	answer_hello(&peer, 102);
+	peer_goes(&peer);
+}
+
+static void in_tree__keeps_its_connection(void **state)
+{
+	struct peer peer = peer_open(state);
+	struct counters before;
+
+	assert_int_equal(counters_read(&peer.topology->ns[0], &before), 0);
+	peer_is_dialled(&peer);
+	answer_hello(&peer, 1);
+	assert_int_equal(wire_wait_end(peer.fd, deadline_in(8 * IDLE_MS)), WIRE_OPEN);
+	assert_int_equal(counter_moved(&peer.topology->ns[0], &before, "conn_reaped"), 0);
+	peer_sends(&peer, 5, 0);
+	receive_pattern(peer.rds, SIZE, 5, &peer.far);
+	peer_goes(&peer);
+}
+
+int main(int argc, char **argv)
+{
+	static struct suite suite = { .name = "idle" };
+
+	SUITE_ADD(&suite, unused__closes_and_is_let_go, variants_wire);
+	SUITE_ADD(&suite, unused__stays_with_0, variants_one);
+	SUITE_ADD(&suite, waiting__is_no_idleness, variants_one);
+	SUITE_ADD(&suite, pauses__lose_and_double_nothing, variants_wire);
+	SUITE_ADD(&suite, tombstone__knows_what_came_before, variants_one);
+	SUITE_ADD(&suite, in_tree__keeps_its_connection, variants_one);
+	return suite_run(&suite, argc, argv);
+}
