@@ -2,7 +2,7 @@
 #
 # Unit tests of what is pure, and of what the manual says about the sources; included by tests/Makefile.
 
-UNIT := test_wire test_addr test_errqueue
+UNIT := test_wire test_addr test_errqueue test_doctor
 UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -17,6 +17,13 @@ $(O)/unit/test_%: $(HERE)/unit/test_%.c $(TOP)/src/%.c | $(O)/unit
 # Built against a kernel of a few lines, so that each of its calls can fail.
 $(O)/unit/test_errqueue: $(HERE)/unit/test_errqueue.c $(TOP)/compat/errqueue.c | $(O)/unit
 	$(CC) $(UNIT_FLAGS) -I$(HERE)/unit/shim -I$(TOP)/compat -o $@ $(filter %.c,$^) -lcmocka
+
+# The tool as a function of its test, with the sanitizers of all here.
+$(O)/unit/test_doctor: $(HERE)/unit/test_doctor.c $(TOOL) | $(O)/unit
+	$(CC) $(UNIT_FLAGS) -Dmain=rdszc_main -DRDSZC_VERSION=\"test\" -r -nostdlib -o $@.o \
+		$(filter $(TOP)/tools/%.c,$^)
+	$(CC) $(UNIT_FLAGS) -o $@ $< $@.o -lcmocka -lmnl
+	rm $@.o
 
 $(O)/unit:
 	mkdir -p $@

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rdszc doctor against machines that are made up: trees of files below --root. Each finding must be
+ * told with its command. The tool is linked into this program with its main() renamed, as in
+ * test_cli.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+int rdszc_main(int argc, char **argv);
+
+#define RELEASE "6.1.0-1-amd64"
+#define EFI "/sys/firmware/efi/"
+#define GLOBAL "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define SHIM "-605dab50-e046-4300-abb6-3dd810dd8b23"
+#define MODULE "/lib/modules/" RELEASE "/updates/dkms/rds_zc.ko"
+#define SIGNED "code~Module signature appended~\n"
+#define KEY "a certificate of dkms"
+
+static char root[64];
+
+static void put_bytes(const char *name, const void *data, size_t size, mode_t mode)
+{
+	char path[512], *slash;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s%s", root, name);
+	for (slash = strchr(path + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0755);
+		*slash = '/';
+	}
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(data, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void put(const char *name, const char *text)
+{
+	put_bytes(name, text, strlen(text), 0644);
+}
+
+static void put_program(const char *name)
+{
+	put_bytes(name, "", 0, 0755);
+}
+
+static void take(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s%s", root, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* A variable of one byte, behind its attributes. */
+static void put_variable(const char *name, unsigned char value)
+{
+	unsigned char data[5] = { 6, 0, 0, 0, value };
+
+	put_bytes(name, data, sizeof(data), 0644);
+}
+
+/* A machine without EFI that has all it needs, the module installed. */
+static int machine(void **state)
+{
+	(void)state;
+	strcpy(root, "/tmp/rdsz-doctor-XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	put("/lib/modules/" RELEASE "/build/Makefile", "");
+	put("/boot/config-" RELEASE,
+	    "CONFIG_X=y\nCONFIG_CC_VERSION_TEXT=\"gcc-12 (Debian 12.2.0-14) 12.2.0\"\n");
+	put(MODULE, "code");
+	put("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	put("/sys/module/module/parameters/sig_enforce", "N\n");
+	put("/proc/cmdline", "root=/dev/vda1 ro\n");
+	put("/proc/sys/net/core/wmem_max", "4194304\n");
+	put("/proc/sys/net/core/rmem_max", "4194304\n");
+	put("/proc/sys/net/core/optmem_max", "131072\n");
+	put_program("/usr/bin/make");
+	put_program("/usr/bin/gcc-12");
+	put_program("/usr/bin/apt-get");
+	put_program("/usr/sbin/dkms");
+	return 0;
+}
+
+/* With Secure Boot, a key that is enrolled, and a module that is signed. */
+static int secure_machine(void **state)
+{
+	if (machine(state))
+		return -1;
+	put_variable(EFI "efivars/SecureBoot" GLOBAL, 1);
+	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	put("/var/lib/dkms/mok.pub", KEY);
+	put(EFI "mok-variables/MokListRT", "signature list: " KEY ", and more");
+	put(MODULE, SIGNED);
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int no_machine(void **state)
+{
+	(void)state;
+	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* What doctor writes, as JSON. */
+static const char *doctor(int status)
+{
+	static char text[16384];
+	char *argv[] = { "rdszc", "doctor", "-j", "-r", root, "-k", RELEASE, NULL };
+	int out[2], ended, size = 0, got;
+	pid_t pid;
+
+	assert_int_equal(pipe(out), 0);
+	fflush(stdout);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		dup2(out[1], STDOUT_FILENO);
+		close(out[0]);
+		exit(rdszc_main(7, argv));
+	}
+	close(out[1]);
+	while ((got = read(out[0], text + size, sizeof(text) - 1 - size)) > 0)
+		size += got;
+	text[size] = '\0';
+	close(out[0]);
+	assert_int_equal(waitpid(pid, &ended, 0), pid);
+	assert_true(WIFEXITED(ended));
+	if (WEXITSTATUS(ended) != status)
+		print_error("%s", text);
+	assert_int_equal(WEXITSTATUS(ended), status);
+	return text;
+}
+
+/* The line of a check has this status and, unless NULL, this command. */
+static void assert_told(const char *text, const char *check, const char *verdict,
+			const char *command)
+{
+	char line[1024], wanted[512];
+	const char *found;
+
+	snprintf(wanted, sizeof(wanted), "{\"check\":\"%s\",\"status\":", check);
+	found = strstr(text, wanted);
+	if (!found)
+		fail_msg("nothing is said of %s: %s", check, text);
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(found, "\n"), found);
+	snprintf(wanted, sizeof(wanted), "\"status\":\"%s\"", verdict);
+	if (!strstr(line, wanted))
+		fail_msg("not %s: %s", verdict, line);
+	snprintf(wanted, sizeof(wanted), "\"command\":\"%s\"", command ? command : "");
+	if (command && !strstr(line, wanted))
+		fail_msg("not told to %s: %s", command, line);
+	if (!command && strstr(line, "\"command\""))
+		fail_msg("told to do something: %s", line);
+}
+
+static void doctor__content(void **state)
+{
+	const char *text = doctor(0);
+
+	(void)state;
+	assert_told(text, "module", "note", "modprobe rds_zc");
+	assert_told(text, "headers", "ok", NULL);
+	assert_told(text, "compiler", "ok", NULL);
+	assert_told(text, "secure-boot", "ok", NULL);
+	assert_told(text, "lockdown", "ok", NULL);
+	assert_told(text, "tcp-port", "ok", NULL);
+	assert_null(strstr(text, "\"bad\""));
+	assert_null(strstr(text, "mok"));
+}
+
+static void doctor__nothing_to_build_with(void **state)
+{
+	const char *text;
+
+	(void)state;
+	take("/lib/modules/" RELEASE "/build/Makefile");
+	assert_told(doctor(0), "headers", "note", "apt install linux-headers-" RELEASE);
+	take(MODULE);
+	take("/usr/bin/gcc-12");
+	text = doctor(1);
+	assert_told(text, "module", "bad", "dkms autoinstall -k " RELEASE);
+	assert_told(text, "headers", "bad", "apt install linux-headers-" RELEASE);
+	assert_told(text, "compiler", "bad", "apt install gcc-12");
+	take("/usr/bin/make");
+	take("/usr/sbin/dkms");
+	text = doctor(1);
+	assert_told(text, "module", "bad", "apt install ./rds-zc-dkms_*.deb");
+	assert_told(text, "compiler", "bad", "apt install make");
+}
+
+static void doctor__another_compiler(void **state)
+{
+	(void)state;
+	take("/usr/bin/gcc-12");
+	put_program("/usr/bin/gcc");
+	assert_told(doctor(0), "compiler", "note", "apt install gcc-12");
+}
+
+static void doctor__a_taken_port(void **state)
+{
+	static const char head[] = "  sl  local_address rem_address   st\n";
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s   0: 00000000:4001 00000000:0000 0A 0\n", head);
+	put("/proc/net/tcp", text);
+	assert_told(doctor(1), "tcp-port", "bad",
+		    "ss -ltnp 'sport = :16385'  # or: sysctl -w net.rds_zc.tcp_port=16386");
+	put("/sys/module/rds_tcp/initstate", "live\n");
+	assert_told(doctor(1), "tcp-port", "bad", "modprobe -r rds_tcp");
+}
+
+static void doctor__small_limits(void **state)
+{
+	const char *text;
+
+	(void)state;
+	put("/proc/sys/net/core/wmem_max", "212992\n");
+	put("/proc/sys/net/core/optmem_max", "10240\n");
+	text = doctor(0);
+	assert_told(text, "wmem_max", "note", "sysctl -w net.core.wmem_max=4194304");
+	assert_told(text, "rmem_max", "ok", NULL);
+	assert_told(text, "optmem_max", "note", "sysctl -w net.core.optmem_max=131072");
+}
+
+static void secure_boot__is_off(void **state)
+{
+	(void)state;
+	put_variable(EFI "efivars/SecureBoot" GLOBAL, 0);
+	assert_told(doctor(0), "secure-boot", "ok", NULL);
+}
+
+static void secure_boot__without_a_key(void **state)
+{
+	(void)state;
+	take("/var/lib/dkms/mok.pub");
+	assert_told(doctor(1), "mok", "bad",
+		    "dkms generate_mok  # dkms before 3: sign by hand, with sign-file");
+	put_program("/usr/bin/kmodsign");
+	assert_told(doctor(1), "mok", "bad", "update-secureboot-policy --new-key");
+}
+
+static void secure_boot__key_is_enrolled(void **state)
+{
+	const char *text = doctor(0);
+
+	(void)state;
+	assert_told(text, "secure-boot", "ok", NULL);
+	assert_told(text, "mok", "ok", NULL);
+	assert_told(text, "lockdown", "ok", NULL);
+	assert_null(strstr(text, "\"signature\""));
+}
+
+/* Kernels before 5.9 and small lists: only the variable. Ubuntu keeps its key elsewhere. */
+static void secure_boot__key_is_in_a_variable(void **state)
+{
+	(void)state;
+	take(EFI "mok-variables/MokListRT");
+	put(EFI "efivars/MokListRT" SHIM, "attr" KEY);
+	take("/var/lib/dkms/mok.pub");
+	put("/var/lib/shim-signed/mok/MOK.der", KEY);
+	assert_told(doctor(0), "mok", "ok", NULL);
+}
+
+static void secure_boot__key_is_not_enrolled(void **state)
+{
+	(void)state;
+	put(EFI "mok-variables/MokListRT", "somebody else's");
+	assert_told(doctor(1), "mok", "bad",
+		    "apt install mokutil && mokutil --import /var/lib/dkms/mok.pub && reboot"
+		    "  # then: Enroll MOK");
+	put_program("/usr/bin/mokutil");
+	assert_told(doctor(1), "mok", "bad",
+		    "mokutil --import /var/lib/dkms/mok.pub && reboot  # then: Enroll MOK");
+	put(EFI "efivars/MokNew" SHIM, "attr" KEY);
+	assert_told(doctor(1), "mok", "bad",
+		    "reboot  # then: Enroll MOK, with the password of mokutil");
+}
+
+static void secure_boot__list_cannot_be_read(void **state)
+{
+	(void)state;
+	take(EFI "mok-variables/MokListRT");
+	put_program("/usr/bin/mokutil");
+	assert_told(doctor(0), "mok", "note", "mokutil --test-key /var/lib/dkms/mok.pub");
+}
+
+static void secure_boot__module_is_not_signed(void **state)
+{
+	(void)state;
+	put(MODULE, "code, longer than the words that a signature would end with");
+	assert_told(doctor(1), "signature", "bad",
+		    "dkms build rds_zc --force -k " RELEASE
+		    " && dkms install rds_zc --force -k " RELEASE);
+}
+
+static void secure_boot__shim_does_not_validate(void **state)
+{
+	const char *text;
+
+	(void)state;
+	take("/var/lib/dkms/mok.pub");
+	put("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	put_variable(EFI "efivars/MokSBStateRT" SHIM, 1);
+	text = doctor(0);
+	assert_told(text, "secure-boot", "ok", NULL);
+	assert_null(strstr(text, "\"mok\""));
+}
+
+static void lockdown__by_the_command_line(void **state)
+{
+	(void)state;
+	put("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+	assert_told(doctor(1), "lockdown", "bad", "reboot  # nothing else ends it");
+	put("/proc/cmdline", "root=/dev/vda1 lockdown=confidentiality ro\n");
+	assert_told(doctor(1), "lockdown", "bad",
+		    "sed -i 's/ *lockdown=[a-z]*//' /etc/default/grub && update-grub && reboot");
+	put("/sys/module/rds_zc/version", "1\n");
+	assert_told(doctor(0), "lockdown", "ok", NULL);
+}
+
+static void sig_enforce__content(void **state)
+{
+	(void)state;
+	put("/sys/module/module/parameters/sig_enforce", "Y\n");
+	assert_told(doctor(1), "sig-enforce", "bad",
+		    "install a kernel without CONFIG_MODULE_SIG_FORCE");
+	put("/proc/cmdline", "module.sig_enforce=1\n");
+	assert_told(doctor(1), "sig-enforce", "bad",
+		    "sed -i 's/ *module.sig_enforce[=1]*//' /etc/default/grub && update-grub"
+		    " && reboot");
+}
+
+/* Nothing is bad about keys where the module runs. */
+static void secure_boot__loaded_all_the_same(void **state)
+{
+	(void)state;
+	put("/sys/module/rds_zc/version", "1\n");
+	take("/var/lib/dkms/mok.pub");
+	assert_told(doctor(0), "mok", "note",
+		    "dkms generate_mok  # dkms before 3: sign by hand, with sign-file");
+}
+
+#define ON(machine, test) cmocka_unit_test_setup_teardown(test, machine, no_machine)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		ON(machine, doctor__content),
+		ON(machine, doctor__nothing_to_build_with),
+		ON(machine, doctor__another_compiler),
+		ON(machine, doctor__a_taken_port),
+		ON(machine, doctor__small_limits),
+		ON(machine, secure_boot__is_off),
+		ON(secure_machine, secure_boot__without_a_key),
+		ON(secure_machine, secure_boot__key_is_enrolled),
+		ON(secure_machine, secure_boot__key_is_in_a_variable),
+		ON(secure_machine, secure_boot__key_is_not_enrolled),
+		ON(secure_machine, secure_boot__list_cannot_be_read),
+		ON(secure_machine, secure_boot__module_is_not_signed),
+		ON(secure_machine, secure_boot__shim_does_not_validate),
+		ON(machine, lockdown__by_the_command_line),
+		ON(machine, sig_enforce__content),
+		ON(secure_machine, secure_boot__loaded_all_the_same),
+	};
+
+	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * doctor.h - what the files of rdszc doctor share.
+ */
+#ifndef DOCTOR_H
+#define DOCTOR_H
+
+#include "rdszc.h"
+
+enum verdict { GOOD, NOTE, BAD };
+
+/* One finding; the command is what comes next, NULL where nothing has to. */
+void tell(enum verdict verdict, const char *check, const char *command, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The path of a file below the root; good until the fourth call after this. */
+const char *at(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* First line of a file without its end, or "". */
+const char *read_line(const char *path, char *line, size_t size);
+bool on_path(const char *program);
+bool is_loaded(const char *module);
+
+/* Where modprobe finds ours. */
+bool module_file(const char *release, char *path, size_t size);
+
+/* doctor_signing.c: Secure Boot, the machine owner's key, lockdown, enforced signatures. */
+void check_signing(const char *release);
+
+#endif
