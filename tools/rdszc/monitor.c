@@ -16,18 +16,39 @@
 
 #include "rdszc.h"
 
+/* When to end: after so many events, after so many seconds; 0: never. */
+struct until {
+	unsigned int count;
+	double timeout;
+};
+
+#define UNTIL_OPTIONS \
+	{ "count", 'c', "N", 0, "end after so many events", 0 }, \
+	{ "timeout", 'w', "SECONDS", 0, "end after so long", 0 }
+
+static error_t parse_until(int key, const char *word, struct until *until)
+{
+	switch (key) {
+	case 'c':
+		until->count = number_parse(word, "count", 1, UINT32_MAX);
+		return 0;
+	case 'w':
+		until->timeout = seconds_parse(word, "timeout");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
 
 struct monitor {
 	bool paths, congestion;
-	unsigned int count;
-	double timeout;
+	struct until until;
 };
 
 static const struct argp_option monitor_options[] = {
 	{ "paths", 'p', NULL, 0, "only changes of connections", 0 },
 	{ "congestion", 'g', NULL, 0, "only changes of congestion", 0 },
-	{ "count", 'c', "N", 0, "end after so many events", 0 },
-	{ "timeout", 'w', "SECONDS", 0, "end after so long", 0 },
+	UNTIL_OPTIONS,
 	{ 0 }
 };
 
@@ -42,14 +63,8 @@ static error_t parse_monitor(int key, char *word, struct argp_state *state)
 	case 'g':
 		m->congestion = true;
 		return 0;
-	case 'c':
-		m->count = number_parse(word, "count", 1, UINT32_MAX);
-		return 0;
-	case 'w':
-		m->timeout = seconds_parse(word, "timeout");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_until(key, word, &m->until);
 	}
 }
 
@@ -127,6 +142,16 @@ static void show_congestion_event(const struct attrs *a)
 	       (unsigned int)attr_number(a, RDSZC_A_CONGESTION_TOTAL));
 }
 
+static uint64_t end_of(const struct until *until)
+{
+	return until->timeout ? now_ns() + (uint64_t)(until->timeout * 1e9) : 0;
+}
+
+static bool wants_more(const struct until *until, unsigned int seen)
+{
+	return !until->count || seen < until->count;
+}
+
 /* Milliseconds until then, for poll(). */
 static int left_ms(uint64_t end)
 {
@@ -158,8 +183,8 @@ int command_monitor(int argc, char **argv)
 		nl_join(&nl, nl.group_congestion);
 	if (!settings.json)
 		fputs("listening, Ctrl-C ends\n", stderr);
-	end = m.timeout ? now_ns() + (uint64_t)(m.timeout * 1e9) : 0;
-	while (!interrupted && (!m.count || seen < m.count) && left_ms(end)) {
+	end = end_of(&m.until);
+	while (!interrupted && wants_more(&m.until, seen) && left_ms(end)) {
 		if (!nl_event(&nl, left_ms(end), &command, &attrs))
 			continue;
 		seen++;
@@ -177,8 +202,7 @@ int command_monitor(int argc, char **argv)
 
 struct trace {
 	const char *filter;
-	unsigned int count;
-	double timeout;
+	struct until until;
 	char **events;
 	int event_count;
 	char root[64];		/* of tracefs */
@@ -186,9 +210,8 @@ struct trace {
 };
 
 static const struct argp_option trace_options[] = {
-	{ "filter", 'f', "EXPRESSION", 0, "as in tracefs, on fields of the events: 'len > 65536'", 0 },
-	{ "count", 'c', "N", 0, "end after so many events", 0 },
-	{ "timeout", 'w', "SECONDS", 0, "end after so long", 0 },
+	{ "filter", 'f', "EXPRESSION", 0, "as in tracefs, on fields of events: 'len > 9000'", 0 },
+	UNTIL_OPTIONS,
 	{ 0 }
 };
 
@@ -200,18 +223,12 @@ static error_t parse_trace(int key, char *word, struct argp_state *state)
 	case 'f':
 		t->filter = word;
 		return 0;
-	case 'c':
-		t->count = number_parse(word, "count", 1, UINT32_MAX);
-		return 0;
-	case 'w':
-		t->timeout = seconds_parse(word, "timeout");
-		return 0;
 	case ARGP_KEY_ARGS:
 		t->events = state->argv + state->next;
 		t->event_count = state->argc - state->next;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_until(key, word, &t->until);
 	}
 }
 
@@ -271,7 +288,8 @@ static void enable_event(const struct trace *t, const char *name)
 	char path[128];
 
 	snprintf(path, sizeof(path), "events/rds_zc/%s%s%s",
-		 *name && strncmp(name, "rds_zc_", 7) ? "rds_zc_" : "", name, *name ? "/enable" : "enable");
+		 *name && strncmp(name, "rds_zc_", 7) ? "rds_zc_" : "", name,
+		 *name ? "/enable" : "enable");
 	if (t->filter) {
 		char filter[160];
 
@@ -300,7 +318,8 @@ static void make_instance(struct trace *t)
 	find_tracefs(t);
 	snprintf(path, sizeof(path), "%s/events/rds_zc", t->root);
 	if (access(path, F_OK))
-		die(EXIT_NO_MODULE, "the module rds_zc is not loaded, or this kernel does not trace it");
+		die(EXIT_NO_MODULE,
+		    "the module rds_zc is not loaded, or this kernel does not trace it");
 	snprintf(t->instance, sizeof(t->instance), "%s/instances/rdszc-%d", t->root, getpid());
 	if (mkdir(t->instance, 0700))
 		die(exit_status(errno), "%s: %s", t->instance, strerror(errno));
@@ -356,7 +375,7 @@ static void show_trace_line(char *line)
 
 static void follow(const struct trace *t)
 {
-	uint64_t end = t->timeout ? now_ns() + (uint64_t)(t->timeout * 1e9) : 0;
+	uint64_t end = end_of(&t->until);
 	struct pollfd poll_fd = { .events = POLLIN };
 	unsigned int seen = 0;
 	char line[1024], path[160];
@@ -366,7 +385,7 @@ static void follow(const struct trace *t)
 	poll_fd.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (poll_fd.fd < 0)
 		die(exit_status(errno), "%s: %s", path, strerror(errno));
-	while (!interrupted && (!t->count || seen < t->count) && left_ms(end)) {
+	while (!interrupted && wants_more(&t->until, seen) && left_ms(end)) {
 		char *newline;
 		ssize_t got;
 
@@ -377,7 +396,7 @@ static void follow(const struct trace *t)
 			continue;
 		size += got;
 		line[size] = '\0';
-		while ((newline = strchr(line, '\n')) && (!t->count || seen < t->count)) {
+		while ((newline = strchr(line, '\n')) && wants_more(&t->until, seen)) {
 			*newline = '\0';
 			show_trace_line(line);
 			seen++;
@@ -395,7 +414,8 @@ int command_trace(int argc, char **argv)
 {
 	static const struct argp argp = { trace_options, parse_trace, "[EVENT...]",
 		"Trace events of the module: socket, message, pin, pass, completion, path, "
-		"congestion, drop. All of them by default. Needs root.", common_options, NULL, NULL };
+		"congestion, drop. All of them by default. Needs root.",
+		common_options, NULL, NULL };
 	static struct trace t;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &t);

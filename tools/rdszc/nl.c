@@ -226,7 +226,7 @@ static void find_family(struct nl *nl)
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, RDSZC_GENL_NAME);
 	ask(nl, nlh, &answer);
 	if (answer.error == ENOENT)
-		die(EXIT_NO_MODULE, "the module rds_zc is not loaded (modprobe rds_zc; rdszc doctor)");
+		die(EXIT_NO_MODULE, "rds_zc is not loaded (modprobe rds_zc; rdszc doctor)");
 	if (answer.error)
 		die(exit_status(answer.error), "netlink: %s", strerror(answer.error));
 	tell_rows(&answer, find_family_row, nl);
@@ -260,7 +260,8 @@ void nl_join(struct nl *nl, uint32_t group)
 {
 	int id = group;
 
-	if (!group || mnl_socket_setsockopt(nl->socket, NETLINK_ADD_MEMBERSHIP, &id, sizeof(id)) < 0)
+	if (!group ||
+	    mnl_socket_setsockopt(nl->socket, NETLINK_ADD_MEMBERSHIP, &id, sizeof(id)) < 0)
 		die(EXIT_SYSTEM, "cannot listen to events: %s", strerror(errno));
 }
 

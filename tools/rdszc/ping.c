@@ -2,8 +2,9 @@
 /*
  * ping.c - asks a host's RDS whether it is there: an empty message to port 0, and the answer.
  *
- * Answers carry nothing, so one question is outstanding at a time, and a socket that missed an answer
- * is replaced: what comes late to the old one cannot be taken for the answer to a newer question.
+ * Answers carry nothing, so one question is outstanding at a time, and a socket that missed an
+ * answer is replaced: what comes late to the old one cannot be taken for the answer to a newer
+ * question.
  */
 #include <errno.h>
 #include <poll.h>

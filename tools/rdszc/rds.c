@@ -84,7 +84,8 @@ const char *address_text(const union address *address, bool with_port)
 	else
 		inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
 	if (with_port)
-		snprintf(out, sizeof(ring[0]), v6 ? "[%s]:%u" : "%s:%u", host, address_port(address));
+		snprintf(out, sizeof(ring[0]), v6 ? "[%s]:%u" : "%s:%u", host,
+			 address_port(address));
 	else
 		snprintf(out, sizeof(ring[0]), "%s", host);
 	return out;
@@ -153,12 +154,13 @@ int rds_socket(const union address *local)
 	int fd = socket(rds_family(), SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 && errno == EAFNOSUPPORT)
-		die(EXIT_NO_MODULE, "the module rds_zc is not loaded (modprobe rds_zc; rdszc doctor)");
+		die(EXIT_NO_MODULE, "rds_zc is not loaded (modprobe rds_zc; rdszc doctor)");
 	if (fd < 0)
 		die(exit_status(errno), "no socket: %s", strerror(errno));
 	if (bind(fd, &local->sa, address_length(local)) < 0)
 		die(exit_status(errno), "cannot bind to %s: %s%s", address_text(local, true),
-		    strerror(errno), errno == ENETDOWN ? " (the TCP port is taken: rdszc doctor)" : "");
+		    strerror(errno),
+		    errno == ENETDOWN ? " (the TCP port is taken: rdszc doctor)" : "");
 	return fd;
 }
 

@@ -20,7 +20,8 @@ static const char * const peers[] = { "unknown", "in-tree", "rds_zc" };
 /* What the user wants to see; unset fields do not filter. */
 struct filter {
 	union address local, peer;
-	bool has_local, has_peer, has_port, has_uid, has_transport, has_state, has_socket, has_queue;
+	bool has_local, has_peer, has_port, has_uid;
+	bool has_transport, has_state, has_socket, has_queue;
 	uint16_t port;
 	uint32_t uid, transport, state, queue;
 	uint64_t socket;
@@ -117,7 +118,8 @@ static void record_endpoint(const struct attrs *a, const char *key, const char *
 	}
 	*text = '\0';
 	if (attr_has(a, addr))
-		snprintf(text, sizeof(text), strchr(attr_address(a, addr), ':') ? "[%s]:%u" : "%s:%u",
+		snprintf(text, sizeof(text),
+			 strchr(attr_address(a, addr), ':') ? "[%s]:%u" : "%s:%u",
 			 attr_address(a, addr), (unsigned int)attr_number(a, port));
 	record_text(key, title, text);
 }
@@ -229,7 +231,8 @@ static const char *why(const struct attrs *a, char *text, size_t size)
 
 	*text = '\0';
 	if (reason && error)
-		snprintf(text, size, "%s: %s", name_in(path_reasons, PATH_REASONS, reason), strerror(error));
+		snprintf(text, size, "%s: %s", name_in(path_reasons, PATH_REASONS, reason),
+			 strerror(error));
 	else if (reason)
 		snprintf(text, size, "%s", name_in(path_reasons, PATH_REASONS, reason));
 	return text;
@@ -483,7 +486,8 @@ static void show_info(const struct attrs *a, void *arg)
 	       (unsigned int)attr_number(a, RDSZC_A_INFO_SOCKETS),
 	       (unsigned int)attr_number(a, RDSZC_A_INFO_CONNS),
 	       (unsigned int)attr_number(a, RDSZC_A_INFO_PINNED));
-	printf("unread messages hold %s of %s%s\n", bytes_text(attr_number(a, RDSZC_A_INFO_RCV_MEM)),
+	printf("unread messages hold %s of %s%s\n",
+	       bytes_text(attr_number(a, RDSZC_A_INFO_RCV_MEM)),
 	       bytes_text(attr_number(a, RDSZC_A_INFO_RCV_MEM_MAX)),
 	       attr_number(a, RDSZC_A_INFO_RCV_PAUSED) ? paint(RED, ": reading has stopped") : "");
 	printf("histograms %s\n", attr_number(a, RDSZC_A_INFO_HISTOGRAMS) ? "on" : "off");

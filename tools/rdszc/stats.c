@@ -365,7 +365,8 @@ static void show_hist(const struct attrs *a, void *arg)
 int command_hist(int argc, char **argv)
 {
 	static const struct argp argp = { hist_options, parse_hist, "[NAME]",
-		"How long things take: send_to_ack, send_to_reusable, reusable_to_read, recv_queue.",
+		"How long things take: send_to_ack, send_to_reusable, reusable_to_read, "
+		"recv_queue.",
 		common_options, NULL, NULL };
 	char buffer[MNL_SOCKET_BUFFER_SIZE];
 	struct hist h = { .empty = true };

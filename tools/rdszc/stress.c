@@ -3,10 +3,11 @@
  * stress.c - load between two ends, with everything checked that can be.
  *
  * The far end (--serve) receives on a range of ports. Each sending socket is a stream: its messages
- * carry a number, their length and a checksum, and the far end says at the end what it got. Both ends
- * may be one process, which is what happens without a destination. Checked are: contents, order, number
- * and size of messages; each cookie comes back exactly once; a buffer is filled anew, with other bytes,
- * as soon as its cookie is there, so one that was given back too early shows as a wrong checksum.
+ * carry a number, their length and a checksum, and the far end says at the end what it got. Both
+ * ends may be one process, which is what happens without a destination. Checked are: contents,
+ * order, number and size of messages; each cookie comes back exactly once; a buffer is filled anew,
+ * with other bytes, as soon as its cookie is there, so one that was given back too early shows as a
+ * wrong checksum.
  */
 #include <errno.h>
 #include <limits.h>
@@ -169,8 +170,8 @@ static void check_data(struct stream *stream, const struct frame *frame, size_t 
 
 	if (frame->length != got) {
 		stream->faults++;
-		fault("message %llu: %zu bytes came, %u were sent", (unsigned long long)frame->number,
-		      got, frame->length);
+		fault("message %llu: %zu bytes came, %u were sent",
+		      (unsigned long long)frame->number, got, frame->length);
 	} else if (frame->checksum && frame->checksum !=
 		   (checksum(frame + 1, got - sizeof(*frame)) | 1)) {
 		stream->faults++;
@@ -426,7 +427,7 @@ static bool reap_errqueue(struct sender *sender)
 	return true;
 }
 
-/* By control messages. No data comes before the end of the stream was told, so none is lost here. */
+/* By control messages. No data comes before the end of the stream was told: none is lost here. */
 static bool reap_cmsg(struct sender *sender)
 {
 	char control[CMSG_SPACE(sizeof(struct rds_zcopy_cookies)) * 4];
@@ -625,8 +626,8 @@ static void summary(double seconds)
 		return;
 	}
 	printf("%llu messages, %s in %.1f s: %s/s\n",
-	       (unsigned long long)(s.serve ? GET(received) : GET(sent)), bytes_text(bytes), seconds,
-	       bytes_text(bytes / seconds));
+	       (unsigned long long)(s.serve ? GET(received) : GET(sent)), bytes_text(bytes),
+	       seconds, bytes_text(bytes / seconds));
 	if (s.zerocopy && !s.serve && s.cmsg)
 		printf("%llu cookies came back\n", (unsigned long long)GET(cookies));
 	else if (s.zerocopy && !s.serve)
@@ -808,8 +809,8 @@ static error_t parse(int key, char *word, struct argp_state *state)
 int command_stress(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse, "[LOCAL [PEER]]",
-		"Checked load from LOCAL to 'rdszc stress --serve' on PEER; without PEER both ends are "
-		"here, on LOCAL or 127.0.0.1. Ends with 1 if anything was wrong.",
+		"Checked load from LOCAL to 'rdszc stress --serve' on PEER; without PEER both ends "
+		"are here, on LOCAL or 127.0.0.1. Ends with 1 if anything was wrong.",
 		common_options, NULL, NULL };
 	uint64_t start;
 
