@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable deb rpm bench-tool bench-uml
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable deb rpm arch bench-tool bench-uml
 
 all: modules
 
@@ -118,6 +118,9 @@ deb:
 rpm:
 	packaging/build-rpm build/rpm
 
+arch:
+	packaging/build-arch build/arch
+
 bench-tool:
 	$(MAKE) -C bench
 
@@ -142,8 +145,8 @@ help:
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
-	@echo 'make demo              two VMs, with and without zerocopy, for a person'
-	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm: build/rpm'
+	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1: on this kernel'
+	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm, make arch'
 	@echo 'make bench-tool        bench/build/rdsz-bench, which measures; docs/performance.md'
 	@echo 'make bench-uml         tables at native speed, on User Mode Linux, which it builds'
 	@echo 'make clean'
