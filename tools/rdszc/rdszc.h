@@ -148,7 +148,7 @@ void catch_interrupts(void);
 /* ---- names.c: words for the numbers of <linux/rds_zc_netlink.h> ---- */
 
 #define PATH_STATES 4
-#define PATH_REASONS 12
+#define PATH_REASONS 13
 
 extern const char * const path_states[PATH_STATES];
 extern const char * const path_reasons[PATH_REASONS];
