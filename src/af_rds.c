@@ -305,6 +305,7 @@ static int rdsz_set_tos(struct rdsz_sock *rs, const u8 __user *from)
 
 	if (get_user(tos, from))
 		return -EFAULT;
+	(void)tos;	/* only that it can be read */
 	if (READ_ONCE(rs->transport) == RDSZ_TRANS_NONE)
 		return -ENOTTY;
 	return READ_ONCE(rs->sent) ? -EINVAL : 0;

@@ -94,6 +94,7 @@ void rdsz_message_release_space(struct rdsz_message *m)
 
 /* Lock the path that a message is on; it may change until then. */
 struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m)
+	__acquires(&m->path->lock)
 {
 	struct rdsz_path *path;
 
