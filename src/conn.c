@@ -311,7 +311,7 @@ struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id)
 }
 
 /* No work of it waits or runs, and no connection is under way that could start one. */
-static bool rdsz_conn_is_quiet(struct rdsz_conn *conn)
+bool rdsz_conn_is_quiet(struct rdsz_conn *conn)
 {
 	struct rdsz_path *path;
 	int i;
@@ -329,7 +329,7 @@ static bool rdsz_conn_is_quiet(struct rdsz_conn *conn)
 static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 	__must_hold(&rn->conn_lock)
 {
-	if (!rdsz_conn_is_quiet(conn) || !refcount_dec_if_one(&conn->refs))
+	if (!refcount_dec_if_one(&conn->refs))
 		return false;
 	if (!rdsz_conn_is_quiet(conn)) {
 		refcount_set(&conn->refs, 1);
@@ -342,7 +342,7 @@ static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 
 /**
  * rdsz_conn_bury() - let go of a conn that nobody uses; a tombstone stays if its peer was ever heard
- * @conn: conn, with the caller's reference, which is gone if it could be buried
+ * @conn: conn that was quiet just now, with the caller's reference, which is gone if it could be buried
  *
  * Context: process, may sleep.
  * Return: true if it is gone.

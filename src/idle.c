@@ -18,11 +18,6 @@
 /* How often the worker looks, as a part of idle_ms. */
 #define RDSZ_IDLE_LOOKS		4
 
-static unsigned int rdsz_idle_ms(const struct rdsz_net *rn)
-{
-	return READ_ONCE(rn->sysctl.idle_ms);
-}
-
 /* Every frame moves one of these numbers; sums may be inexact, as long as they change. */
 static u64 rdsz_idle_count(struct rdsz_conn *conn)
 {
@@ -60,17 +55,6 @@ static void rdsz_idle_close(struct rdsz_conn *conn)
 			rdsz_path_drop(path, RDSZ_DROP_IDLE);
 }
 
-static bool rdsz_idle_is_down(struct rdsz_conn *conn)
-{
-	struct rdsz_path *path;
-	int i;
-
-	rdsz_conn_for_each_lane(conn, path, i)
-		if (READ_ONCE(path->state) != RDSZ_PATH_DOWN)
-			return false;
-	return true;
-}
-
 /* Returns true if the conn may go altogether. */
 static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
 {
@@ -91,40 +75,39 @@ static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
 		rdsz_idle_close(conn);
 		return false;
 	}
-	return rdsz_idle_is_down(conn);
+	return rdsz_conn_is_quiet(conn);
 }
 
 static void rdsz_idle_work(struct work_struct *work)
 {
 	struct rdsz_net *rn = container_of(to_delayed_work(work), struct rdsz_net, idle_work);
-	unsigned long limit = msecs_to_jiffies(rdsz_idle_ms(rn));
-	struct rdsz_conn *conn;
-	bool any = false, gone;
-	u64 id = 0;
+	unsigned long limit = msecs_to_jiffies(READ_ONCE(rn->sysctl.idle_ms));
+	struct rdsz_conn *conn, *next;
+	bool any = false;
 
 	if (!limit)
 		return;
-	while (!READ_ONCE(rn->dying) && (conn = rdsz_conn_after(rn, id))) {
-		id = conn->id;
-		gone = false;
-		if (conn->ops->type == RDSZ_TRANS_TCP) {
-			gone = rdsz_idle_look(conn, limit) && rdsz_conn_bury(conn);
-			any |= !gone;
-		}
-		if (!gone)
+	for (conn = rdsz_conn_next(rn, NULL); conn; conn = next) {
+		rdsz_conn_hold(conn);	/* the walk's goes with the next step */
+		next = rdsz_conn_next(rn, conn);
+		if (conn->ops->type != RDSZ_TRANS_TCP) {
 			rdsz_conn_put(conn);
+		} else if (!rdsz_idle_look(conn, limit) || !rdsz_conn_bury(conn)) {
+			rdsz_conn_put(conn);
+			any = true;
+		}
 		cond_resched();
 	}
 	if (any)
-		rdsz_net_queue_work(rn, &rn->idle_work, limit / RDSZ_IDLE_LOOKS + 1);
+		rdsz_idle_start(rn);
 }
 
 /* There is a conn to look at. Any context up to softirq. */
 void rdsz_idle_start(struct rdsz_net *rn)
 {
-	unsigned int ms = rdsz_idle_ms(rn);
+	unsigned int ms = READ_ONCE(rn->sysctl.idle_ms);
 
-	if (ms && !delayed_work_pending(&rn->idle_work))
+	if (ms)
 		rdsz_net_queue_work(rn, &rn->idle_work,
 				    msecs_to_jiffies(ms) / RDSZ_IDLE_LOOKS + 1);
 }

@@ -689,7 +689,6 @@ static inline struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, unsigned 
 struct rdsz_tomb {
 	struct rhash_head	node;
 	struct list_head	list;
-	struct rcu_head		rcu;
 	struct rdsz_conn_key	key;
 	u32			peer_gen;
 	struct {
@@ -875,6 +874,7 @@ bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
 void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
 struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id);
+bool rdsz_conn_is_quiet(struct rdsz_conn *conn);
 bool rdsz_conn_bury(struct rdsz_conn *conn);
 
 /* idle.c */

@@ -7,7 +7,8 @@
  * of the peer that it belongs to, and the conn that is made anew takes it over. Numbers of our own
  * need no memory: those of a new conn are higher than any the namespace has used.
  *
- * A namespace keeps the latest RDSZ_TOMBS_MAX of them, in order of burial.
+ * A namespace keeps the latest RDSZ_TOMBS_MAX of them, in order of burial. They are looked up under its
+ * conn_lock alone, so they need no RCU period before they are freed.
  */
 #include <linux/slab.h>
 
@@ -48,7 +49,7 @@ void rdsz_tomb_bury(struct rdsz_net *rn, struct rdsz_tomb *tomb, struct rdsz_con
 		struct rdsz_tomb *oldest = list_first_entry(&rn->tomb_list, struct rdsz_tomb, list);
 
 		rdsz_tomb_unlist(rn, oldest);
-		kfree_rcu(oldest, rcu);
+		kfree(oldest);
 		rdsz_stat_inc(rn, conn_forgotten);
 	}
 	if (rhashtable_insert_fast(&rn->tombs, &tomb->node, rdsz_tomb_params)) {
@@ -88,11 +89,12 @@ int rdsz_tombs_init(struct rdsz_net *rn)
 	return rhashtable_init(&rn->tombs, &rdsz_tomb_params);
 }
 
+static void rdsz_tomb_free(void *tomb, void *unused)
+{
+	kfree(tomb);
+}
+
 void rdsz_tombs_exit(struct rdsz_net *rn)
 {
-	struct rdsz_tomb *tomb, *next;
-
-	list_for_each_entry_safe(tomb, next, &rn->tomb_list, list)
-		kfree_rcu(tomb, rcu);
-	rhashtable_destroy(&rn->tombs);
+	rhashtable_free_and_destroy(&rn->tombs, rdsz_tomb_free, NULL);
 }
