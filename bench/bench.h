@@ -20,8 +20,9 @@
 #define MAX_POOL	4096
 #define MIN_SIZE	64
 #define MAX_SIZE	(1024 * 1024)
+#define TIPC_MAX_MESSAGE	66000u
 
-enum proto { PROTO_RDS_ZC, PROTO_INTREE, PROTO_TCP, PROTO_UNIX, PROTO_SCTP, PROTOS };
+enum proto { PROTO_RDS_ZC, PROTO_INTREE, PROTO_TCP, PROTO_UNIX, PROTO_SCTP, PROTO_TIPC, PROTOS };
 enum zerocopy { ZC_OFF, ZC_ON, ZC_AUTO };
 enum reaping { REAP_ERRQUEUE, REAP_CMSG, REAP_URING, REAP_NONE };
 enum mode { MODE_RR, MODE_STREAM };
@@ -45,7 +46,7 @@ struct figures {
 	uint64_t received;
 	uint64_t send_calls, send_ns, refused;
 	uint64_t recv_calls, poll_calls;
-	uint64_t reap_calls, cookies, copied;
+	uint64_t reap_calls, reap_empty, cookies, copied;
 	uint64_t early, late;		/* cookie there with the reply, or not */
 	uint64_t corrupt;
 	uint64_t process_us, machine_us;	/* CPU time: this process; all of the machine */
@@ -129,10 +130,19 @@ uint64_t now_ns(void);
 extern const char *const proto_names[PROTOS];
 struct conn *conn_new(struct worker *w, int index);
 void conn_free(struct conn *c);
+bool socket_connected(const struct spec *spec);
+socklen_t socket_address(const struct spec *spec, const char *text, uint16_t port,
+			 struct sockaddr_storage *ss);
+int socket_new(const struct spec *spec);
+int socket_bound(const struct spec *spec, const char *local, uint16_t port);
+int socket_prepare(const struct spec *spec, int fd);
 int server_open(const struct spec *spec, const char *local, struct conn **conns);
 int server_accept(const struct spec *spec, int listener, struct conn **conns);
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns);
 
+/* tipc.c */
+socklen_t tipc_address(uint32_t type, struct sockaddr_storage *ss);
+int tipc_wait(const struct sockaddr_storage *service);
 
 /* transfer.c: one send, receive or reap; 1 done, 0 not now, -1 error */
 int conn_send(struct conn *c);
@@ -140,8 +150,24 @@ int conn_receive(struct conn *c, bool block);
 int conn_reap(struct conn *c);
 void conn_returned(struct conn *c, uint32_t buffer, bool copied);
 
+/* zc.c */
+#define ZC_COOKIES	1024
+#define ZC_COOKIE_ROOM	64
+#define ZC_CMSGS_ROOM	1024
+
+struct returned {
+	bool numbered, copied;
+	uint32_t lo, hi;		/* if numbered: calls of a TCP socket */
+	int n;
+	uint32_t cookies[ZC_COOKIES];
+};
+
+void zc_cookie(struct msghdr *msg, void *control, uint32_t cookie);
+int zc_reap(int fd, bool tcp, struct returned *r);
+bool zc_from_cmsgs(struct msghdr *msg, struct returned *r);
+
 /* uring.c */
-struct uring *uring_new(unsigned int entries);
+struct uring *uring_new(unsigned int entries, uint32_t pool);
 void uring_free(struct uring *u);
 int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len);
 int uring_reap(struct worker *w);
@@ -159,7 +185,23 @@ void figures_add(struct figures *to, const struct figures *from);
 void usage_read(const struct spec *spec, struct figures *f);
 void usage_since(const struct spec *spec, const struct figures *start, struct figures *f);
 
+/* link.c */
+struct link_info {
+	char device[16], kernel[65];
+	int mtu;
+	bool sg, checksum, tso, emulated;
+};
+
+void link_read(const char *address, struct link_info *link);
+bool link_allows_verdict(const struct link_info *link);
+
 /* control.c */
+bool control_put(int fd, const void *data, size_t len);
+bool control_get(int fd, void *data, size_t len);
+bool control_put_byte(int fd, char byte);
+bool control_get_byte(int fd, char want);
+int control_accept(int listener);
+void sleep_ms(uint32_t ms);
 int control_listen(const char *address, uint16_t port);
 int control_connect(const char *address, uint16_t port);
 int control_serve(int listener, const char *local);
@@ -174,8 +216,15 @@ int control_run(int control, const struct spec *spec, const char *local, const c
 		struct outcome *o);
 
 /* report.c */
-void report_json(const struct spec *spec, const char *label, int round, const struct outcome *o);
-void report_head(void);
-void report_text(const struct spec *spec, const char *label, int round, const struct outcome *o);
+struct run {
+	const struct spec *spec;
+	const struct link_info *link;
+	const char *label;
+	int round;
+};
+
+void report_json(const struct run *run, const struct outcome *o);
+void report_head(const struct link_info *link);
+void report_text(const struct run *run, const struct outcome *o);
 
 #endif

@@ -13,7 +13,6 @@
  *   'e'             ->     ends
  *                   <-     struct figures
  */
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -31,70 +30,6 @@ struct side {
 	struct figures start;
 };
 
-static bool put(int fd, const void *data, size_t len)
-{
-	return send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
-}
-
-static bool get(int fd, void *data, size_t len)
-{
-	return recv(fd, data, len, MSG_WAITALL) == (ssize_t)len;
-}
-
-static bool put_byte(int fd, char byte)
-{
-	return put(fd, &byte, 1);
-}
-
-static bool get_byte(int fd, char want)
-{
-	char byte;
-
-	return get(fd, &byte, 1) && byte == want;
-}
-
-static int control_socket(const char *text, uint16_t port, struct sockaddr_in *sin)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-
-	*sin = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
-	if (fd < 0 || inet_pton(AF_INET, text, &sin->sin_addr) != 1)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return fd;
-}
-
-int control_listen(const char *text, uint16_t port)
-{
-	struct sockaddr_in sin;
-	int fd = control_socket(text, port, &sin);
-
-	if (fd >= 0 && !bind(fd, (struct sockaddr *)&sin, sizeof(sin)) && !listen(fd, 4))
-		return fd;
-	perror("control port");
-	return -1;
-}
-
-/* The server may still be starting. */
-int control_connect(const char *text, uint16_t port)
-{
-	struct timespec pause = { .tv_nsec = 100000000 };
-	struct sockaddr_in sin;
-	int fd, i;
-
-	for (i = 0; i < 100; i++) {
-		fd = control_socket(text, port, &sin);
-		if (fd >= 0 && !connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
-			return fd;
-		if (fd >= 0)
-			close(fd);
-		nanosleep(&pause, NULL);
-	}
-	perror("control connection");
-	return -1;
-}
-
 /* ---- both sides ---- */
 
 static struct side *side_new(const struct spec *spec, bool server)
@@ -108,7 +43,7 @@ static struct side *side_new(const struct spec *spec, bool server)
 		s->workers[i].spec = &s->spec;
 		s->workers[i].server = server;
 		if (spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING)
-			s->workers[i].uring = uring_new(1024);
+			s->workers[i].uring = uring_new(1024, spec->pool);
 	}
 	for (i = 0; i < spec->sockets; i++) {
 		struct worker *w = &s->workers[i % spec->threads];
@@ -175,35 +110,35 @@ static void serve_run(int fd, struct side *s, const char *local)
 	int listener = server_open(&s->spec, local, s->conns);
 	const char *error;
 
-	put_byte(fd, listener >= 0);
-	if (listener < 0 || server_accept(&s->spec, listener, s->conns) || !get_byte(fd, 'r'))
+	control_put_byte(fd, listener >= 0);
+	if (listener < 0 || server_accept(&s->spec, listener, s->conns) ||
+	    !control_get_byte(fd, 'r'))
 		return;
 	if (!side_start(s))
 		exit(1);
 	side_mark(s);
-	put_byte(fd, 1);
-	if (get_byte(fd, 'm')) {
+	control_put_byte(fd, 1);
+	if (control_get_byte(fd, 'm')) {
 		side_mark(s);
-		put_byte(fd, 1);
-		get_byte(fd, 'e');
+		control_put_byte(fd, 1);
+		control_get_byte(fd, 'e');
 	}
 	stop_now = true;
 	error = side_end(s, &f);
 	if (error)
 		fprintf(stderr, "server: %s\n", error);
-	put(fd, &f, sizeof(f));
+	control_put(fd, &f, sizeof(f));
 }
 
 /* One client's runs, one after the other, until it hangs up. */
 int control_serve(int listener, const char *local)
 {
-	int fd = accept(listener, NULL, NULL), one = 1;
+	int fd = control_accept(listener);
 	struct spec spec;
 
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	while (get(fd, &spec, sizeof(spec))) {
+	while (control_get(fd, &spec, sizeof(spec))) {
 		struct side *s = side_new(&spec, true);
 
 		serve_run(fd, s, local);
@@ -215,33 +150,26 @@ int control_serve(int listener, const char *local)
 
 /* ---- client ---- */
 
-static void sleep_ms(uint32_t ms)
-{
-	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l };
-
-	nanosleep(&ts, NULL);
-}
-
 static const char *client_run(int fd, struct side *s, struct outcome *o)
 {
 	const char *error;
 	uint64_t start;
 	uint32_t i;
 
-	put_byte(fd, 'r');
-	if (!get_byte(fd, 1) || !side_start(s))
+	control_put_byte(fd, 'r');
+	if (!control_get_byte(fd, 1) || !side_start(s))
 		return "the server is gone";
 	sleep_ms(s->spec.warmup_ms);
-	put_byte(fd, 'm');
-	get_byte(fd, 1);
+	control_put_byte(fd, 'm');
+	control_get_byte(fd, 1);
 	side_mark(s);
 	start = now_ns();
 	sleep_ms(s->spec.ms);
 	stop_sending = true;
 	error = side_end(s, &o->client);
 	o->elapsed_ns = now_ns() - start;
-	put_byte(fd, 'e');
-	if (!get(fd, &o->server, sizeof(o->server)))
+	control_put_byte(fd, 'e');
+	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
 	for (i = 0; i < s->spec.threads; i++) {
 		samples_merge(&o->rtt, &s->workers[i].rtt);
@@ -261,7 +189,7 @@ int control_run(int fd, const struct spec *spec, const char *local, const char *
 	struct side *s = side_new(spec, false);
 
 	memset(o, 0, sizeof(*o));
-	if (put(fd, spec, sizeof(*spec)) && get_byte(fd, 1)) {
+	if (control_put(fd, spec, sizeof(*spec)) && control_get_byte(fd, 1)) {
 		error = "no connection";
 		if (!client_open(spec, local, peer, s->conns))
 			error = client_run(fd, s, o);

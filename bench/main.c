@@ -9,14 +9,8 @@
 #include <linux/rds_zc.h>
 
 #include "bench.h"
+#include "options.h"
 #include "pattern.h"
-
-#define MAX_LIST	32
-
-struct variant {
-	char label[64];
-	uint32_t proto, zerocopy, reaping;
-};
 
 static struct options {
 	struct variant variants[MAX_LIST];
@@ -25,6 +19,7 @@ static struct options {
 	const char *serve, *local, *peer;
 	uint32_t family, intree_family;
 	struct spec spec;
+	struct link_info link;
 	bool json, once;
 } opt = {
 	.rounds = 1,
@@ -44,7 +39,7 @@ static const struct argp_option options[] = {
 	{ "peer", 'p', "ADDRESS", 0, "client: the server's address", 1 },
 	{ "variants", 'v', "LIST", 0,
 	  "what to run, in turn: PROTOCOL[:copy|zc|auto[:errqueue|cmsg|uring|none]],...; protocols "
-	  "are rds_zc, intree, tcp, unix, sctp", 1 },
+	  "are rds_zc, intree, tcp, unix, sctp, tipc", 1 },
 	{ "size", 's', "LIST", 0, "bytes of a message, 64 to 1048576", 1 },
 	{ "depth", 'd', "LIST", 0, "requests of a socket on their way, 1 to 64", 1 },
 	{ "rounds", 'r', "N", 0, "repeat all variants so often, interleaved", 1 },
@@ -65,71 +60,6 @@ static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "one JSON object a line", 3 },
 	{ 0 },
 };
-
-/* The place of a word in a list, or an error that names the list. */
-static uint32_t word_of(struct argp_state *state, const char *text, const char *const *words,
-			uint32_t n)
-{
-	uint32_t i;
-
-	for (i = 0; i < n; i++)
-		if (!strcmp(text, words[i]))
-			return i;
-	argp_error(state, "%s: unknown word", text);
-	return 0;
-}
-
-static uint32_t number(struct argp_state *state, const char *text, uint32_t low, uint32_t high)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 0);
-
-	if (*text == '\0' || *end || v < low || v > high)
-		argp_error(state, "%s: not a number from %u to %u", text, low, high);
-	return (uint32_t)v;
-}
-
-static void parse_variant(struct argp_state *state, char *text)
-{
-	static const char *const zerocopies[] = { "copy", "zc", "auto" };
-	static const char *const reapings[] = { "errqueue", "cmsg", "uring", "none" };
-	struct variant *v = &opt.variants[opt.nr_variants++];
-	char *rest;
-
-	if (opt.nr_variants == MAX_LIST)
-		argp_error(state, "too many variants");
-	snprintf(v->label, sizeof(v->label), "%s%s", text, strchr(text, ':') ? "" : ":copy");
-	v->proto = word_of(state, strtok_r(text, ":", &rest), proto_names, PROTOS);
-	v->reaping = v->proto == PROTO_INTREE ? REAP_CMSG : REAP_ERRQUEUE;
-	text = strtok_r(NULL, ":", &rest);
-	if (text)
-		v->zerocopy = word_of(state, text, zerocopies, 3);
-	text = strtok_r(NULL, ":", &rest);
-	if (text)
-		v->reaping = word_of(state, text, reapings, 4);
-}
-
-static void parse_variants(struct argp_state *state, char *text)
-{
-	char *rest, *word;
-
-	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest))
-		parse_variant(state, word);
-}
-
-static int parse_numbers(struct argp_state *state, char *text, uint32_t low, uint32_t high,
-			 uint32_t *list)
-{
-	char *rest, *word;
-	int n = 0;
-
-	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (n == MAX_LIST)
-			argp_error(state, "too many numbers");
-		list[n++] = number(state, word, low, high);
-	}
-	return n;
-}
 
 static void settle(struct argp_state *state)
 {
@@ -153,7 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_ONCE: opt.once = true; break;
 	case 'l': opt.local = arg; break;
 	case 'p': opt.peer = arg; break;
-	case 'v': parse_variants(state, arg); break;
+	case 'v': opt.nr_variants = parse_variants(state, arg, opt.variants); break;
 	case 's': opt.nr_sizes = parse_numbers(state, arg, MIN_SIZE, MAX_SIZE, opt.sizes); break;
 	case 'd': opt.nr_depths = parse_numbers(state, arg, 1, 64, opt.depths); break;
 	case 'r': opt.rounds = number(state, arg, 1, 1000); break;
@@ -198,26 +128,37 @@ static struct spec spec_of(const struct variant *v, uint32_t size, uint32_t dept
 	return spec;
 }
 
-/* Sends of a stream that are under way at once may end up in another order. */
-static bool makes_sense(const struct spec *spec)
+/* Why a variant cannot run with these sizes and depths, or NULL. */
+static const char *nonsense(const struct spec *spec)
 {
-	return spec->proto != PROTO_TCP || spec->zerocopy == ZC_OFF || spec->reaping != REAP_URING ||
-		(spec->depth == 1 && spec->mode == MODE_RR);
+	const bool by_uring = spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING;
+
+	if (spec->proto >= PROTO_UNIX && spec->zerocopy != ZC_OFF)
+		return "has no zerocopy";
+	if (spec->proto == PROTO_TIPC &&
+	    (spec->size > TIPC_MAX_MESSAGE || spec->reply > TIPC_MAX_MESSAGE))
+		return "has no messages of that size";
+	if (spec->proto == PROTO_TCP && by_uring && (spec->depth > 1 || spec->mode != MODE_RR))
+		return "parts of a stream sent at once may change places";
+	return NULL;
 }
 
 static int run(int control, const struct variant *v, uint32_t size, uint32_t depth, int round)
 {
 	struct spec spec = spec_of(v, size, depth);
+	struct run run = { &spec, &opt.link, v->label, round };
+	const char *why = nonsense(&spec);
 	struct outcome o;
 	int err;
 
-	if (!makes_sense(&spec)) {
-		fprintf(stderr, "%s at depth %u: left out\n", v->label, depth);
+	if (why) {
+		fprintf(stderr, "%s, %u bytes, depth %u: left out, %s\n", v->label, size, depth,
+			why);
 		return 0;
 	}
 	err = control_run(control, &spec, opt.local, opt.peer, &o);
 	if (!err)
-		(opt.json ? report_json : report_text)(&spec, v->label, round, &o);
+		(opt.json ? report_json : report_text)(&run, &o);
 	free(o.rtt.v);
 	free(o.reuse.v);
 	free(o.send.v);
@@ -231,8 +172,9 @@ static int client(void)
 
 	if (control < 0)
 		return 1;
+	link_read(opt.local, &opt.link);
 	if (!opt.json)
-		report_head();
+		report_head(&opt.link);
 	for (s = 0; s < opt.nr_sizes; s++)
 		for (d = 0; d < opt.nr_depths; d++)
 			for (r = 1; r <= opt.rounds; r++)
@@ -260,7 +202,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Round trips and streams over rds_zc, in-tree RDS, TCP, UNIX SEQPACKET and SCTP.\v"
+		.doc = "Round trips and streams over rds_zc, in-tree RDS, TCP, UNIX SEQPACKET, SCTP and TIPC.\v"
 		       "Example: rdsz-bench --serve 10.0.0.2 in one namespace, and in the other: rdsz-bench "
 		       "--local 10.0.0.1 --peer 10.0.0.2 --variants rds_zc:copy,rds_zc:zc,tcp,tcp:zc -r 5",
 	};

@@ -20,6 +20,27 @@ static double mib(const struct outcome *o)
 	return (double)(o->client.bytes + o->server.bytes) / (1 << 20);
 }
 
+static uint64_t done(const struct spec *spec, const struct outcome *o)
+{
+	return spec->mode == MODE_RR ? o->client.received : o->client.messages;
+}
+
+/* Only rds_zc counts what it does inside; a TCP program is itself the one that calls TCP. */
+static bool knows_calls(const struct spec *spec)
+{
+	return spec->proto == PROTO_RDS_ZC || spec->proto == PROTO_TCP;
+}
+
+static uint64_t tcp_calls(const struct spec *spec, const struct figures *f)
+{
+	return spec->proto == PROTO_TCP ? f->send_calls : f->kstat[KSTAT_CALLS];
+}
+
+static const char *word(bool value)
+{
+	return value ? "true" : "false";
+}
+
 static void json_samples(const char *name, const struct samples *s)
 {
 	printf(",\"%s_us\":{\"p10\":%.2f,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", name,
@@ -27,64 +48,100 @@ static void json_samples(const char *name, const struct samples *s)
 	       us(samples_at(s, .999)));
 }
 
-static void json_side(const char *name, const struct figures *f, double moved)
+/* null is what nobody counted. */
+static void json_count(const char *name, bool known, uint64_t value)
 {
+	if (known)
+		printf(",\"%s\":%lu", name, value);
+	else
+		printf(",\"%s\":null", name);
+}
+
+static void json_side(const char *name, const struct spec *spec, const struct figures *f,
+		      double moved)
+{
+	const bool ours = spec->proto == PROTO_RDS_ZC;
+
 	printf(",\"%s\":{\"messages\":%lu,\"bytes\":%lu,\"send_calls\":%lu,\"refused\":%lu", name,
 	       f->messages, f->bytes, f->send_calls, f->refused);
 	printf(",\"recv_calls\":%lu,\"poll_calls\":%lu,\"sendmsg_mean_us\":%.3f", f->recv_calls,
 	       f->poll_calls, per(us(f->send_ns), f->messages));
-	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"copied_share\":%.4f", f->cookies,
-	       per(f->cookies, f->reap_calls), per(f->copied, f->cookies));
+	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu,\"copied_share\":%.4f",
+	       f->cookies, per(f->cookies, f->reap_calls), f->reap_empty,
+	       per(f->copied, f->cookies));
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f",
 	       per(f->process_us, moved), per(f->machine_us, moved));
-	printf(",\"tcp_calls\":%lu,\"copied_in\":%lu,\"copied_out\":%lu,\"tcp_full\":%lu}",
-	       f->kstat[KSTAT_CALLS], f->kstat[KSTAT_COPY_IN], f->kstat[KSTAT_COPY_OUT],
-	       f->kstat[KSTAT_WAITS]);
+	json_count("tcp_calls", knows_calls(spec), tcp_calls(spec, f));
+	json_count("copied_in", ours, f->kstat[KSTAT_COPY_IN]);
+	json_count("copied_out", ours, f->kstat[KSTAT_COPY_OUT]);
+	json_count("tcp_full", ours, f->kstat[KSTAT_WAITS]);
+	printf("}");
 }
 
-void report_json(const struct spec *spec, const char *label, int round, const struct outcome *o)
+static void json_link(const struct link_info *link)
 {
-	double seconds = (double)o->elapsed_ns / 1e9;
-	uint64_t done = spec->mode == MODE_RR ? o->client.received : o->client.messages;
+	printf(",\"kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s", link->kernel,
+	       word(link->emulated), word(link_allows_verdict(link)));
+	printf(",\"link\":{\"device\":\"%s\",\"mtu\":%d,\"sg\":%s,\"checksum\":%s,\"tso\":%s}",
+	       link->device, link->mtu, word(link->sg), word(link->checksum), word(link->tso));
+}
 
-	printf("{\"variant\":\"%s\",\"round\":%d,\"mode\":\"%s\"", label, round,
+void report_json(const struct run *run, const struct outcome *o)
+{
+	const struct spec *spec = run->spec;
+	double seconds = (double)o->elapsed_ns / 1e9;
+
+	printf("{\"variant\":\"%s\",\"round\":%d,\"mode\":\"%s\"", run->label, run->round,
 	       spec->mode == MODE_RR ? "rr" : "stream");
 	printf(",\"size\":%u,\"reply\":%u,\"depth\":%u,\"sockets\":%u,\"threads\":%u,\"pool\":%u",
 	       spec->size, spec->reply, spec->depth, spec->sockets, spec->threads, spec->pool);
 	printf(",\"wait\":\"%s\",\"checked\":%s,\"reap_every\":%u",
-	       spec->waiting == WAIT_BLOCK ? "block" : "poll", spec->check ? "true" : "false",
+	       spec->waiting == WAIT_BLOCK ? "block" : "poll", word(spec->check),
 	       spec->reap_every);
+	json_link(run->link);
 	printf(",\"seconds\":%.3f,\"per_second\":%.1f,\"mib_per_second\":%.2f", seconds,
-	       per(done, seconds), per((double)o->client.bytes / (1 << 20), seconds));
+	       per(done(spec, o), seconds), per((double)o->client.bytes / (1 << 20), seconds));
 	json_samples("rtt", &o->rtt);
 	json_samples("sendmsg", &o->send);
 	json_samples("reuse", &o->reuse);
 	printf(",\"early_share\":%.4f", per(o->client.early, o->client.early + o->client.late));
-	json_side("client", &o->client, mib(o));
-	json_side("server", &o->server, mib(o));
+	json_side("client", spec, &o->client, mib(o));
+	json_side("server", spec, &o->server, mib(o));
 	printf("}\n");
 	fflush(stdout);
 }
 
-void report_head(void)
+static const char *on(bool value)
 {
+	return value ? "on" : "off";
+}
+
+void report_head(const struct link_info *link)
+{
+	printf("Linux %s, link %s, MTU %d: scatter-gather %s, checksum %s, TSO %s%s\n", link->kernel,
+	       link->device, link->mtu, on(link->sg), on(link->checksum), on(link->tso),
+	       link->emulated ? "; emulated, no verdict" :
+	       link_allows_verdict(link) ? "" : "; no verdict on zerocopy here");
 	printf("%-22s %2s %8s %5s %4s %10s %9s %9s %9s %9s %9s %6s %7s %7s\n", "variant", "#", "size",
 	       "depth", "sock", "per sec", "rtt p50", "p99", "p99.9", "sendmsg", "reusable", "copied",
 	       "cpu/MiB", "calls/m");
 }
 
 /* Times in microseconds; CPU is that of both processes. */
-void report_text(const struct spec *spec, const char *label, int round, const struct outcome *o)
+void report_text(const struct run *run, const struct outcome *o)
 {
+	const struct spec *spec = run->spec;
 	double seconds = (double)o->elapsed_ns / 1e9;
-	uint64_t done = spec->mode == MODE_RR ? o->client.received : o->client.messages;
 
-	printf("%-22s %2d %8u %5u %4u %10.0f %9.1f %9.1f %9.1f %9.1f %9.1f %6.3f %7.0f %7.2f\n",
-	       label, round, spec->size, spec->depth, spec->sockets, per(done, seconds),
+	printf("%-22s %2d %8u %5u %4u %10.0f %9.1f %9.1f %9.1f %9.1f %9.1f %6.3f %7.0f", run->label,
+	       run->round, spec->size, spec->depth, spec->sockets, per(done(spec, o), seconds),
 	       us(samples_at(&o->rtt, .5)), us(samples_at(&o->rtt, .99)),
 	       us(samples_at(&o->rtt, .999)), us(samples_at(&o->send, .5)),
 	       us(samples_at(&o->reuse, .5)), per(o->client.copied, o->client.cookies),
-	       per(o->client.process_us + o->server.process_us, mib(o)),
-	       per(o->client.kstat[KSTAT_CALLS], o->client.messages));
+	       per(o->client.process_us + o->server.process_us, mib(o)));
+	if (knows_calls(spec))
+		printf(" %7.2f\n", per(tcp_calls(spec, &o->client), o->client.messages));
+	else
+		printf(" %7s\n", "-");
 	fflush(stdout);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <linux/rds_zc.h>
+#include <linux/sctp.h>
 
 #include "bench.h"
 
@@ -22,9 +23,10 @@ const char *const proto_names[PROTOS] = {
 	[PROTO_TCP] = "tcp",
 	[PROTO_UNIX] = "unix",
 	[PROTO_SCTP] = "sctp",
+	[PROTO_TIPC] = "tipc",
 };
 
-static bool connected(const struct spec *spec)
+bool socket_connected(const struct spec *spec)
 {
 	return spec->proto == PROTO_TCP || spec->proto == PROTO_UNIX;
 }
@@ -50,10 +52,15 @@ static uint32_t power_of_two(uint32_t n)
 	return p;
 }
 
+static uint32_t larger(const struct spec *spec)
+{
+	return spec->size > spec->reply ? spec->size : spec->reply;
+}
+
 struct conn *conn_new(struct worker *w, int index)
 {
 	const struct spec *spec = w->spec;
-	size_t each = ((spec->size > spec->reply ? spec->size : spec->reply) + 4095) & ~4095ul;
+	size_t each = (larger(spec) + 4095ul) & ~4095ul;
 	unsigned char *data = map(each * spec->pool);
 	struct conn *c = calloc(1, sizeof(*c));
 	uint32_t i;
@@ -78,7 +85,7 @@ struct conn *conn_new(struct worker *w, int index)
 void conn_free(struct conn *c)
 {
 	const struct spec *spec = c->w->spec;
-	size_t each = ((spec->size > spec->reply ? spec->size : spec->reply) + 4095) & ~4095ul;
+	size_t each = (larger(spec) + 4095ul) & ~4095ul;
 
 	if (c->fd >= 0)
 		close(c->fd);
@@ -97,13 +104,15 @@ static int complain(const char *what)
 	return -1;
 }
 
-static socklen_t address(const struct spec *spec, const char *text, uint16_t port,
+socklen_t socket_address(const struct spec *spec, const char *text, uint16_t port,
 			 struct sockaddr_storage *ss)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 	struct sockaddr_un *un = (struct sockaddr_un *)ss;
 
 	memset(ss, 0, sizeof(*ss));
+	if (spec->proto == PROTO_TIPC)
+		return tipc_address(port, ss);
 	if (spec->proto == PROTO_UNIX) {
 		un->sun_family = AF_UNIX;
 		snprintf(un->sun_path, sizeof(un->sun_path), "/tmp/rdsz-bench.%u", spec->port);
@@ -118,7 +127,7 @@ static socklen_t address(const struct spec *spec, const char *text, uint16_t por
 	return sizeof(*in);
 }
 
-static int new_socket(const struct spec *spec)
+int socket_new(const struct spec *spec)
 {
 	switch (spec->proto) {
 	case PROTO_RDS_ZC:
@@ -128,8 +137,10 @@ static int new_socket(const struct spec *spec)
 		return socket(AF_INET, SOCK_STREAM, 0);
 	case PROTO_UNIX:
 		return socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	default:
+	case PROTO_SCTP:
 		return socket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP);
+	default:
+		return socket(AF_TIPC, SOCK_RDM, 0);
 	}
 }
 
@@ -142,7 +153,7 @@ static int size_buffers(const struct spec *spec, int fd)
 	if (!want && spec->proto == PROTO_TCP)
 		return 0;
 	if (!want)
-		want = 2ull * (spec->depth + 1) * (spec->size > spec->reply ? spec->size : spec->reply);
+		want = 2ull * (spec->depth + 1) * larger(spec);
 	if (want < 524288)
 		want = 524288;
 	bytes = want > 1u << 29 ? 1 << 29 : (int)want;
@@ -171,7 +182,7 @@ static int set_zerocopy(const struct spec *spec, int fd)
 	return 0;
 }
 
-static int prepare(const struct spec *spec, int fd)
+int socket_prepare(const struct spec *spec, int fd)
 {
 	struct timeval timeout = { .tv_usec = 200000 };
 	int one = 1;
@@ -179,24 +190,27 @@ static int prepare(const struct spec *spec, int fd)
 	if (spec->proto == PROTO_TCP &&
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
 		return complain("TCP_NODELAY");
+	if (spec->proto == PROTO_SCTP &&
+	    setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &one, sizeof(one)))
+		return complain("SCTP_NODELAY");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
 		return complain("SO_RCVTIMEO");
 	return size_buffers(spec, fd) ?: set_zerocopy(spec, fd);
 }
 
-/* A socket bound to an address; port 0: any. */
-static int bound(const struct spec *spec, const char *local, uint16_t port)
+/* A socket bound to an address; port 0: any. TIPC names only those that are looked for. */
+int socket_bound(const struct spec *spec, const char *local, uint16_t port)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = address(spec, local, port, &ss);
-	int fd = new_socket(spec), one = 1;
+	socklen_t len = socket_address(spec, local, port, &ss);
+	int fd = socket_new(spec), one = 1;
 
 	if (fd < 0)
 		return complain(proto_names[spec->proto]);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (spec->proto == PROTO_UNIX)
 		unlink(((struct sockaddr_un *)&ss)->sun_path);
-	if (bind(fd, (struct sockaddr *)&ss, len)) {
+	if ((port || spec->proto != PROTO_TIPC) && bind(fd, (struct sockaddr *)&ss, len)) {
 		close(fd);
 		return complain("bind");
 	}
@@ -209,15 +223,15 @@ int server_open(const struct spec *spec, const char *local, struct conn **conns)
 	uint32_t i;
 	int fd;
 
-	if (connected(spec)) {
-		fd = bound(spec, local, spec->port + 1);
+	if (socket_connected(spec)) {
+		fd = socket_bound(spec, local, spec->port + 1);
 		if (fd >= 0 && listen(fd, MAX_SOCKETS))
 			return complain("listen");
 		return fd;
 	}
 	for (i = 0; i < spec->sockets; i++) {
-		conns[i]->fd = bound(spec, local, spec->port + 1 + i);
-		if (conns[i]->fd < 0 || prepare(spec, conns[i]->fd))
+		conns[i]->fd = socket_bound(spec, local, spec->port + 1 + i);
+		if (conns[i]->fd < 0 || socket_prepare(spec, conns[i]->fd))
 			return -1;
 		if (spec->proto == PROTO_SCTP && listen(conns[i]->fd, 1))
 			return complain("listen");
@@ -229,11 +243,11 @@ int server_accept(const struct spec *spec, int listener, struct conn **conns)
 {
 	uint32_t i;
 
-	if (!connected(spec))
+	if (!socket_connected(spec))
 		return 0;
 	for (i = 0; i < spec->sockets; i++) {
 		conns[i]->fd = accept(listener, NULL, NULL);
-		if (conns[i]->fd < 0 || prepare(spec, conns[i]->fd))
+		if (conns[i]->fd < 0 || socket_prepare(spec, conns[i]->fd))
 			return complain("accept");
 	}
 	close(listener);
@@ -242,17 +256,20 @@ int server_accept(const struct spec *spec, int listener, struct conn **conns)
 
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns)
 {
+	const bool stream = socket_connected(spec);
 	uint32_t i;
 
 	for (i = 0; i < spec->sockets; i++) {
 		struct conn *c = conns[i];
+		uint16_t port = spec->port + 1 + (stream ? 0 : i);
 
-		c->peer_len = address(spec, peer, spec->port + 1 + (connected(spec) ? 0 : i),
-				      &c->peer);
-		c->fd = connected(spec) ? new_socket(spec) : bound(spec, local, 0);
-		if (c->fd < 0 || prepare(spec, c->fd))
+		c->peer_len = socket_address(spec, peer, port, &c->peer);
+		c->fd = stream ? socket_new(spec) : socket_bound(spec, local, 0);
+		if (c->fd < 0 || socket_prepare(spec, c->fd))
 			return -1;
-		if (connected(spec) && connect(c->fd, (struct sockaddr *)&c->peer, c->peer_len))
+		if (spec->proto == PROTO_TIPC && tipc_wait(&c->peer))
+			return -1;
+		if (stream && connect(c->fd, (struct sockaddr *)&c->peer, c->peer_len))
 			return complain("connect");
 	}
 	return 0;

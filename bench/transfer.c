@@ -4,15 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <netinet/in.h>
-#include <linux/errqueue.h>
-
-#include <linux/rds_zc.h>
 
 #include "bench.h"
 #include "pattern.h"
-
-#define COOKIES	1024
 
 static bool is_rds(const struct spec *spec)
 {
@@ -114,12 +108,11 @@ static void message_sent(struct conn *c)
 static ssize_t call(struct conn *c, struct buffer *b)
 {
 	const struct spec *spec = c->w->spec;
-	char control[CMSG_SPACE(sizeof(uint32_t))] __attribute__((aligned(8))) = { 0 };
+	char control[ZC_COOKIE_ROOM] __attribute__((aligned(8))) = { 0 };
 	struct iovec iov = { b->data + c->tx_done, c->tx_len - c->tx_done };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	/* In-tree RDS refuses MSG_NOSIGNAL. */
 	int flags = nowait(spec) | (spec->proto == PROTO_INTREE ? 0 : MSG_NOSIGNAL);
-	uint32_t cookie = b - c->pool;
 
 	if (c->peer_len && spec->proto != PROTO_TCP && spec->proto != PROTO_UNIX) {
 		msg.msg_name = &c->peer;
@@ -127,16 +120,8 @@ static ssize_t call(struct conn *c, struct buffer *b)
 	}
 	if (spec->zerocopy != ZC_OFF)
 		flags |= MSG_ZEROCOPY;
-	if (spec->zerocopy != ZC_OFF && is_rds(spec)) {
-		struct cmsghdr *cmsg = (struct cmsghdr *)control;
-
-		cmsg->cmsg_level = SOL_RDS;
-		cmsg->cmsg_type = RDS_CMSG_ZCOPY_COOKIE;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(cookie));
-		memcpy(CMSG_DATA(cmsg), &cookie, sizeof(cookie));
-		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
-	}
+	if (spec->zerocopy != ZC_OFF && is_rds(spec))
+		zc_cookie(&msg, control, b - c->pool);
 	return sendmsg(c->fd, &msg, flags);
 }
 
@@ -222,58 +207,28 @@ static void calls_returned(struct conn *c, uint32_t lo, uint32_t hi, bool copied
 	}
 }
 
-static const struct sock_extended_err *extended_err(struct msghdr *msg)
+/* TCP names its calls, the others hand back the cookies. */
+static void take(struct conn *c, const struct returned *r)
 {
-	struct cmsghdr *cmsg;
+	int i;
 
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg))
-		if (cmsg->cmsg_level == SOL_IP && cmsg->cmsg_type == IP_RECVERR)
-			return (const struct sock_extended_err *)CMSG_DATA(cmsg);
-	return NULL;
+	if (r->numbered)
+		calls_returned(c, r->lo, r->hi, r->copied);
+	for (i = 0; i < r->n; i++)
+		conn_returned(c, r->cookies[i], r->copied);
 }
 
 static int reap_errqueue(struct conn *c)
 {
-	const bool tcp = c->w->spec->proto == PROTO_TCP;
-	char control[128] __attribute__((aligned(8)));
-	uint32_t cookies[COOKIES];
-	struct iovec iov = { cookies, sizeof(cookies) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = sizeof(control) };
-	const struct sock_extended_err *ee;
-	ssize_t n, i;
+	struct returned r;
+	int ret = zc_reap(c->fd, c->w->spec->proto == PROTO_TCP, &r);
 
-	c->w->f.reap_calls++;
-	n = recvmsg(c->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : failed(c, "error queue");
-	ee = extended_err(&msg);
-	if (!ee || ee->ee_origin != SO_EE_ORIGIN_ZEROCOPY)
-		return 0;
-	if (tcp)
-		calls_returned(c, ee->ee_info, ee->ee_data, ee->ee_code);
-	for (i = 0; !tcp && i < n / (ssize_t)sizeof(cookies[0]); i++)
-		conn_returned(c, cookies[i], ee->ee_code);
-	return 1;
-}
-
-/* In-tree says nothing about copies. */
-static int take_cmsgs(struct conn *c, struct msghdr *msg)
-{
-	struct rds_zcopy_cookies cookies;
-	struct cmsghdr *cmsg;
-	int took = 0;
-	uint32_t i;
-
-	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_RDS || cmsg->cmsg_type != RDS_CMSG_ZCOPY_COMPLETION)
-			continue;
-		memcpy(&cookies, CMSG_DATA(cmsg), sizeof(cookies));
-		for (i = 0; i < cookies.num; i++)
-			conn_returned(c, cookies.cookies[i], false);
-		took = 1;
-	}
-	return took;
+	if (ret < 0)
+		return failed(c, "error queue");
+	*(ret ? &c->w->f.reap_calls : &c->w->f.reap_empty) += 1;
+	if (ret)
+		take(c, &r);
+	return ret;
 }
 
 /* One call; the caller repeats it while it returns 1. The cmsg form comes with conn_receive(). */
@@ -345,10 +300,11 @@ int conn_receive(struct conn *c, bool block)
 {
 	const struct spec *spec = c->w->spec;
 	const bool stream = spec->proto == PROTO_TCP;
-	char control[8 * CMSG_SPACE(sizeof(struct rds_zcopy_cookies))] __attribute__((aligned(8)));
+	char control[ZC_CMSGS_ROOM] __attribute__((aligned(8)));
 	struct sockaddr_storage from;
 	struct iovec iov = { c->rx + c->rx_got, c->rx_len - c->rx_got };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct returned r;
 	ssize_t n;
 
 	if (spec->zerocopy != ZC_OFF && spec->reaping == REAP_CMSG) {
@@ -364,13 +320,16 @@ int conn_receive(struct conn *c, bool block)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT ? 0 :
 			failed(c, "recvmsg");
-	if (msg.msg_controllen && take_cmsgs(c, &msg)) {
+	if (msg.msg_controllen && zc_from_cmsgs(&msg, &r)) {
+		take(c, &r);
 		c->w->f.reap_calls++;
 		if (!n)
 			return 1;
 	}
+	if (!n && spec->proto == PROTO_TIPC)
+		c->w->error = "TIPC gave a message back";
 	if (!n)
-		return stream || spec->proto == PROTO_UNIX ? -1 : 0;
+		return stream || spec->proto == PROTO_UNIX || spec->proto == PROTO_TIPC ? -1 : 0;
 	if (msg.msg_namelen && !c->peer_len) {
 		c->peer = from;
 		c->peer_len = msg.msg_namelen;

@@ -24,19 +24,22 @@ struct request {
 
 struct uring {
 	struct io_uring ring;
-	struct request requests[MAX_SOCKETS][MAX_POOL / 16];
+	uint32_t pool;
+	struct request *requests;	/* one for each buffer of each socket */
 };
 
-struct uring *uring_new(unsigned int entries)
+struct uring *uring_new(unsigned int entries, uint32_t pool)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int err = io_uring_queue_init(entries, &u->ring, 0);
 
-	if (!err)
-		return u;
-	fprintf(stderr, "io_uring: %s\n", strerror(-err));
-	free(u);
-	return NULL;
+	if (err) {
+		fprintf(stderr, "io_uring: %s\n", strerror(-err));
+		exit(1);
+	}
+	u->pool = pool;
+	u->requests = calloc((size_t)pool * MAX_SOCKETS, sizeof(*u->requests));
+	return u;
 }
 
 void uring_free(struct uring *u)
@@ -44,6 +47,7 @@ void uring_free(struct uring *u)
 	if (!u)
 		return;
 	io_uring_queue_exit(&u->ring);
+	free(u->requests);
 	free(u);
 }
 
@@ -55,7 +59,7 @@ int uring_fd(const struct uring *u)
 int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len)
 {
 	struct uring *u = c->w->uring;
-	struct request *r = &u->requests[c->index][index];
+	struct request *r = &u->requests[(size_t)c->index * u->pool + index];
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	uint64_t start = now_ns(), took;
 	int ret;

@@ -9,9 +9,6 @@
 #define TURN		64		/* calls for one conn in a row */
 #define TURN_BYTES	262144		/* and what they may move */
 
-volatile bool stop_sending, stop_now;
-volatile uint32_t counting_era;
-
 static bool has_to_send(const struct conn *c)
 {
 	const struct spec *spec = c->w->spec;

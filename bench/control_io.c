@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The control connection of a run: TCP, a few bytes, and what the workers are told. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+volatile bool stop_sending, stop_now;
+volatile uint32_t counting_era;
+
+bool control_put(int fd, const void *data, size_t len)
+{
+	return send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+bool control_get(int fd, void *data, size_t len)
+{
+	return recv(fd, data, len, MSG_WAITALL) == (ssize_t)len;
+}
+
+bool control_put_byte(int fd, char byte)
+{
+	return control_put(fd, &byte, 1);
+}
+
+bool control_get_byte(int fd, char want)
+{
+	char byte;
+
+	return control_get(fd, &byte, 1) && byte == want;
+}
+
+static int control_socket(const char *text, uint16_t port, struct sockaddr_in *sin)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	*sin = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	if (fd < 0 || inet_pton(AF_INET, text, &sin->sin_addr) != 1)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+int control_listen(const char *text, uint16_t port)
+{
+	struct sockaddr_in sin;
+	int fd = control_socket(text, port, &sin);
+
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&sin, sizeof(sin)) && !listen(fd, 4))
+		return fd;
+	perror("control port");
+	return -1;
+}
+
+void sleep_ms(uint32_t ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l };
+
+	nanosleep(&ts, NULL);
+}
+
+int control_accept(int listener)
+{
+	int fd = accept(listener, NULL, NULL), one = 1;
+
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+/* The server may still be starting. */
+int control_connect(const char *text, uint16_t port)
+{
+	struct sockaddr_in sin;
+	int fd, i;
+
+	for (i = 0; i < 100; i++) {
+		fd = control_socket(text, port, &sin);
+		if (fd >= 0 && !connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+		sleep_ms(100);
+	}
+	perror("control connection");
+	return -1;
+}
