@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What rdsz-bench --json and rdsz-kv --json wrote, read and put into groups; for bench/table and bench/plot."""
+import collections
+import json
+import statistics
+
+
+def read(names):
+    """All objects of some files, one a line."""
+    runs = []
+    for name in names:
+        with open(name, encoding="ascii") as lines:
+            runs += [json.loads(line) for line in lines]
+    return runs
+
+
+def benchmark(runs):
+    """Runs of rdsz-bench: what is compared (mode, size, depth, sockets, threads, wait), then the variant."""
+    groups = collections.defaultdict(lambda: collections.defaultdict(list))
+    for run in runs:
+        if "application" in run:
+            continue
+        key = (run["mode"], run["size"], run["depth"], run["sockets"], run["threads"], run["wait"])
+        groups[key][label(run["variant"])].append(run)
+    return groups
+
+
+def application(runs):
+    """Runs of rdsz-kv by variant and blocks to spare."""
+    groups = collections.defaultdict(list)
+    for run in runs:
+        if "application" in run and "spare" in run:
+            groups[label(run["variant"]), run["spare"]].append(run)
+    return groups
+
+
+def label(variant):
+    return variant if ":" in variant else variant + ":copy"
+
+
+def median(runs, get):
+    """None where nobody counted."""
+    values = [get(run) for run in runs]
+    return None if None in values else statistics.median(values)
+
+
+def time_of(runs):
+    """What ratios are made of, in us: the round trip, or of a stream the time per message."""
+    if runs[0]["mode"] == "rr":
+        return median(runs, lambda r: r["rtt_us"]["p50"])
+    return 1e6 / max(1e-9, median(runs, lambda r: r["per_second"]))
+
+
+def size_text(size):
+    if size >= 1 << 20:
+        return f"{size >> 20} MiB"
+    return f"{size >> 10} KiB" if size >= 1024 else f"{size} B"
+
+
+def conditions(runs):
+    """One line for each kernel and link that the runs were made on, with what that means for a verdict."""
+    lines = []
+    for run in runs:
+        link = run.get("link")
+        if not link or not link["device"]:
+            continue
+        on = ", ".join(f"{text} {'on' if link[name] else 'off'}" for name, text in
+                       (("sg", "scatter-gather"), ("checksum", "checksum"), ("tso", "TSO")))
+        line = f"Linux {run['kernel']}, {link['device']}, MTU {link['mtu']}: {on}"
+        if run["emulated"]:
+            line += "; emulated, no verdict"
+        elif not run["verdict"]:
+            line += "; no verdict"
+        if line not in lines:
+            lines.append(line)
+    return lines
