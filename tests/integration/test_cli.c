@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 #include "array.h"
 #include "counters.h"
@@ -36,19 +37,11 @@ struct run {
 
 static char text[OUTPUT], words[OUTPUT];
 
-/* Starts it with the arguments in one string, blanks between them; '~' stands for a blank. */
-static struct run start(const struct netns *ns, const char *line)
+static struct run start_words(const struct netns *ns, int argc, char **argv)
 {
 	struct run run = { .text = text, .words = words };
-	char copy[512], *argv[32] = { "rdszc" }, *save, *word;
-	int out[2], err[2], argc = 1;
+	int out[2], err[2];
 
-	snprintf(copy, sizeof(copy), "%s", line);
-	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-		argv[argc++] = word;
-		while (strchr(word, '~'))
-			*strchr(word, '~') = ' ';
-	}
 	assert_int_equal(pipe(out), 0);
 	assert_int_equal(pipe(err), 0);
 	fflush(stdout);
@@ -69,6 +62,21 @@ static struct run start(const struct netns *ns, const char *line)
 	run.out = out[0];
 	run.err = err[0];
 	return run;
+}
+
+/* Starts it with the arguments in one string, blanks between them; '~' stands for a blank. */
+static struct run start(const struct netns *ns, const char *line)
+{
+	char copy[512], *argv[32] = { "rdszc" }, *save, *word;
+	int argc = 1;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		argv[argc++] = word;
+		while (strchr(word, '~'))
+			*strchr(word, '~') = ' ';
+	}
+	return start_words(ns, argc, argv);
 }
 
 static void slurp(int fd, char *to)
@@ -566,6 +574,76 @@ static void doctor__finds_a_taken_port(void **state)
 	close(fd);
 }
 
+/* Puts words of the test in the place of those of the page. */
+static void replace(char *line, size_t size, const char *from, const char *to)
+{
+	char *at = strstr(line, from), rest[256];
+
+	if (!at)
+		return;
+	snprintf(rest, sizeof(rest), "%s", at + strlen(from));
+	snprintf(at, size - (at - line), "%s%s", to, rest);
+}
+
+/* As a shell takes it apart, quotes and all. */
+static struct run start_page_line(struct topology *topology, const char *page)
+{
+	bool far = strstr(page, "--serve");
+	char line[256];
+	wordexp_t list;
+	struct run run;
+
+	snprintf(line, sizeof(line), "%s", strstr(page, "rdszc"));
+	replace(line, sizeof(line), "10.0.0.1", topology->near_text[0]);
+	replace(line, sizeof(line), "10.0.0.2", topology->far_text[0]);
+	replace(line, sizeof(line), "LOCAL", topology->far_text[0]);
+	assert_int_equal(wordexp(line, &list, WRDE_NOCMD), 0);
+	run = start_words(far ? topology_far_ns(topology, 0) : &topology->ns[0], list.we_wordc,
+			  list.we_wordv);
+	wordfree(&list);
+	return run;
+}
+
+static void end_page_line(struct run *run, const char *page)
+{
+	kill(run->pid, SIGINT);
+	finish(run);
+	if (run->status)
+		fail_msg("%s: %d, %s%s", page, run->status, run->words, run->text);
+}
+
+/*
+ * Each example of rdszc(8) is taken, does something for two seconds unless it has ended before, and
+ * ends well when it is interrupted. A far end of stress stays for the near one, which is the last.
+ */
+static void page__examples_run(void **state)
+{
+	static const char *const lines[] = {
+#include "rdszc_lines.h"
+	};
+	struct topology *topology = *state;
+	struct run run, server = { 0 };
+	size_t i;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	assert_true(ARRAY_SIZE(lines) >= 6);
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		if (strstr(lines[i], "..."))
+			continue;
+		run = start_page_line(topology, lines[i]);
+		usleep(2000000 * time_scale());
+		if (strstr(lines[i], "host2"))
+			server = run;
+		else
+			end_page_line(&run, lines[i]);
+	}
+	assert_non_null(strstr(run.text, "no fault"));
+	assert_int_not_equal(strncmp(run.text, "0 messages", 10), 0);
+	assert_true(server.pid > 0);
+	end_page_line(&server, "the far end of stress");
+	assert_non_null(strstr(server.text, "no fault"));
+}
+
 static void usage__exit_codes(void **state)
 {
 	struct topology *topology = *state;
@@ -613,6 +691,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);
 	SUITE_ADD(&suite, doctor__looks_at_everything, variants_one);
 	SUITE_ADD(&suite, doctor__finds_a_taken_port, variants_one);
+	SUITE_ADD(&suite, page__examples_run, variants_one);
 	SUITE_ADD(&suite, usage__exit_codes, variants_one);
 	SUITE_ADD_PLAIN(&suite, usage__without_the_module);
 	return suite_run(&suite, argc, argv);

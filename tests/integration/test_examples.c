@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The programs of examples/ do what the README says. They are compiled into this one with main()
- * renamed, and run as processes of their own, each on its end of a wire.
+ * The programs of examples/ do what the README says, and so do the one in rds_zc(7) and the commands
+ * in rds_zc(4). The programs are compiled into this one with main() renamed, and run as processes of
+ * their own.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
+#include "cred.h"
 #include "module.h"
 #include "suite.h"
 
@@ -21,6 +25,7 @@
 
 int example_send_zc(int argc, char **argv);
 int example_recv(int argc, char **argv);
+int example_page(int argc, char **argv);
 
 static pid_t start(const struct netns *ns, int (*example)(int, char **), int argc, char **argv)
 {
@@ -81,10 +86,67 @@ static void examples__sender_and_receiver(void **state)
 	assert_true(counter_moved(&topology->ns[0], &before, "zc_sent") > 0);
 }
 
+/* It checks itself that the bytes and the cookie come; its exit code says so. */
+static void examples__page(void **state)
+{
+	struct topology *topology = *state;
+	char *arguments[] = { "example", topology->near_text[0], NULL };
+	struct counters before;
+
+	assert_int_equal(module_family(), RDSZC_FAMILY_DEFAULT);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	assert_int_equal(end_of(start(&topology->ns[0], example_page, 2, arguments)), 0);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "zc_completed"), 1);
+}
+
+/* As a shell would; the module's file and modprobe's search are not what is tried. */
+static void run_command(const struct netns *ns, const char *command)
+{
+	static const char modprobe[] = "modprobe rds_zc ";
+
+	if (strncmp(command, modprobe, sizeof(modprobe) - 1)) {
+		if (netns_in(ns, system(command)))
+			fail_msg("%s", command);
+		return;
+	}
+	assert_int_equal(module_unload_within(10000), 0);
+	if (module_load(command + sizeof(modprobe) - 1))
+		fail_msg("%s", command);
+}
+
+/* Each command is taken, and the settings are what it says. */
+static void examples__parameters_and_sysctls(void **state)
+{
+	static const char *const commands[] = {
+#include "commands.h"
+	};
+	struct netns ns;
+	long hold;
+	size_t i;
+
+	(void)state;
+	assert_true(ARRAY_SIZE(commands) >= 4);
+	for (i = 0; i < ARRAY_SIZE(commands) && !strncmp(commands[i], "modprobe", 8); i++)
+		run_command(netns_here(), commands[i]);
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_fails(rds_socket(), EPERM);
+	assert_int_equal(cred_become_root(), 0);
+	assert_int_equal(netns_create(&ns), 0);
+	for (; i < ARRAY_SIZE(commands); i++)
+		run_command(&ns, commands[i]);
+	assert_int_equal(netns_sysctl_get(&ns, "pin_hold_ms", &hold), 0);
+	assert_int_equal(hold, 2000);
+	netns_destroy(&ns);
+	assert_int_equal(module_unload_within(10000), 0);
+	assert_int_equal(module_need(), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "examples" };
 
 	SUITE_ADD(&suite, examples__sender_and_receiver, variants_one_each);
+	SUITE_ADD(&suite, examples__page, variants_loop_each);
+	SUITE_ADD_PLAIN(&suite, examples__parameters_and_sysctls);
 	return suite_run(&suite, argc, argv);
 }
