@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-lanes deb rpm arch bench-tool bench-uml
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-lanes deb rpm arch bench-tool bench-uml dissect
 
 all: modules
 
@@ -94,6 +94,10 @@ conformance:
 interop:
 	tests/interop/run
 
+# tshark reads what crosses the link in tests against in-tree RDS.
+dissect:
+	tests/interop/dissect
+
 matrix:
 	tests/vm/matrix
 
@@ -146,6 +150,7 @@ help:
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
+	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
