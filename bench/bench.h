@@ -24,7 +24,8 @@
 
 enum proto { PROTO_RDS_ZC, PROTO_INTREE, PROTO_TCP, PROTO_UNIX, PROTO_SCTP, PROTO_TIPC, PROTOS };
 enum zerocopy { ZC_OFF, ZC_ON, ZC_AUTO };
-enum reaping { REAP_ERRQUEUE, REAP_CMSG, REAP_URING, REAP_NONE };
+/* URING: sent and reaped by io_uring. FIXED: the same, from registered buffers. */
+enum reaping { REAP_ERRQUEUE, REAP_CMSG, REAP_URING, REAP_FIXED, REAP_NONE };
 enum mode { MODE_RR, MODE_STREAM };
 enum waiting { WAIT_POLL, WAIT_BLOCK };
 
@@ -81,6 +82,7 @@ struct conn {
 	socklen_t peer_len;
 
 	struct buffer *pool;
+	size_t pool_bytes;
 	uint32_t next;			/* where to look for a free buffer */
 	uint32_t unreturned;		/* buffers out by zerocopy */
 	uint32_t since_reap;
@@ -169,6 +171,8 @@ bool zc_from_cmsgs(struct msghdr *msg, struct returned *r);
 /* uring.c */
 struct uring *uring_new(unsigned int entries, uint32_t pool);
 void uring_free(struct uring *u);
+bool by_uring(const struct spec *spec);
+int uring_register(struct uring *u, struct conn *const *conns, int nr_conns);
 int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len);
 int uring_reap(struct worker *w);
 int uring_fd(const struct uring *u);

@@ -42,7 +42,7 @@ static struct side *side_new(const struct spec *spec, bool server)
 	for (i = 0; i < spec->threads; i++) {
 		s->workers[i].spec = &s->spec;
 		s->workers[i].server = server;
-		if (spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING)
+		if (by_uring(spec))
 			s->workers[i].uring = uring_new(1024, spec->pool);
 	}
 	for (i = 0; i < spec->sockets; i++) {
@@ -51,6 +51,10 @@ static struct side *side_new(const struct spec *spec, bool server)
 		s->conns[i] = conn_new(w, i);
 		w->conns[w->nr_conns++] = s->conns[i];
 	}
+	for (i = 0; spec->reaping == REAP_FIXED && i < spec->threads; i++)
+		if (s->workers[i].uring &&
+		    uring_register(s->workers[i].uring, s->workers[i].conns, s->workers[i].nr_conns))
+			exit(1);
 	return s;
 }
 

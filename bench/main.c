@@ -38,7 +38,8 @@ static const struct argp_option options[] = {
 	{ "local", 'l', "ADDRESS", 0, "client: our address", 1 },
 	{ "peer", 'p', "ADDRESS", 0, "client: the server's address", 1 },
 	{ "variants", 'v', "LIST", 0,
-	  "what to run, in turn: PROTOCOL[:copy|zc|auto[:errqueue|cmsg|uring|none]],...; protocols "
+	  "what to run, in turn: PROTOCOL[:copy|zc|auto[:errqueue|cmsg|uring|fixed|none]],...; "
+	  "fixed is io_uring with registered buffers; protocols "
 	  "are rds_zc, intree, tcp, unix, sctp, tipc", 1 },
 	{ "size", 's', "LIST", 0, "bytes of a message, 64 to 1048576", 1 },
 	{ "depth", 'd', "LIST", 0, "requests of a socket on their way, 1 to 64", 1 },
@@ -131,14 +132,12 @@ static struct spec spec_of(const struct variant *v, uint32_t size, uint32_t dept
 /* Why a variant cannot run with these sizes and depths, or NULL. */
 static const char *nonsense(const struct spec *spec)
 {
-	const bool by_uring = spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING;
-
 	if (spec->proto >= PROTO_UNIX && spec->zerocopy != ZC_OFF)
 		return "has no zerocopy";
 	if (spec->proto == PROTO_TIPC &&
 	    (spec->size > TIPC_MAX_MESSAGE || spec->reply > TIPC_MAX_MESSAGE))
 		return "has no messages of that size";
-	if (spec->proto == PROTO_TCP && by_uring && (spec->depth > 1 || spec->mode != MODE_RR))
+	if (spec->proto == PROTO_TCP && by_uring(spec) && (spec->depth > 1 || spec->mode != MODE_RR))
 		return "parts of a stream sent at once may change places";
 	return NULL;
 }

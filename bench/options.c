@@ -46,7 +46,7 @@ int parse_numbers(struct argp_state *state, char *text, uint32_t low, uint32_t h
 static void parse_variant(struct argp_state *state, char *text, struct variant *v)
 {
 	static const char *const zerocopies[] = { "copy", "zc", "auto" };
-	static const char *const reapings[] = { "errqueue", "cmsg", "uring", "none" };
+	static const char *const reapings[] = { "errqueue", "cmsg", "uring", "fixed", "none" };
 	char *rest;
 
 	memset(v, 0, sizeof(*v));
@@ -58,7 +58,7 @@ static void parse_variant(struct argp_state *state, char *text, struct variant *
 		v->zerocopy = word_of(state, text, zerocopies, 3);
 	text = strtok_r(NULL, ":", &rest);
 	if (text)
-		v->reaping = word_of(state, text, reapings, 4);
+		v->reaping = word_of(state, text, reapings, 5);
 }
 
 int parse_variants(struct argp_state *state, char *text, struct variant *list)

@@ -70,6 +70,7 @@ struct conn *conn_new(struct worker *w, int index)
 	c->fd = -1;
 	c->sending = -1;
 	c->pool = calloc(spec->pool, sizeof(*c->pool));
+	c->pool_bytes = each * spec->pool;
 	for (i = 0; i < spec->pool; i++)
 		c->pool[i].data = data + i * each;
 	c->rx = map(each);
@@ -89,7 +90,7 @@ void conn_free(struct conn *c)
 
 	if (c->fd >= 0)
 		close(c->fd);
-	munmap(c->pool[0].data, each * spec->pool);
+	munmap(c->pool[0].data, c->pool_bytes);
 	munmap(c->rx, each);
 	free(c->pool);
 	free(c->sent_at);

@@ -13,11 +13,6 @@ static bool is_rds(const struct spec *spec)
 	return spec->proto == PROTO_RDS_ZC || spec->proto == PROTO_INTREE;
 }
 
-static bool by_uring(const struct spec *spec)
-{
-	return spec->zerocopy != ZC_OFF && spec->reaping == REAP_URING;
-}
-
 /* Where one message ends before the next begins, waiting in the kernel cannot end in a deadlock. */
 static int nowait(const struct spec *spec)
 {
@@ -239,7 +234,7 @@ int conn_reap(struct conn *c)
 	c->since_reap = 0;
 	if (spec->zerocopy == ZC_OFF || spec->reaping == REAP_NONE)
 		return 0;
-	if (spec->reaping == REAP_URING)
+	if (by_uring(spec))
 		return uring_reap(c->w);
 	return spec->reaping == REAP_ERRQUEUE ? reap_errqueue(c) : 0;
 }

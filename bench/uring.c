@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sends by IORING_OP_SENDMSG_ZC. The notification says that the buffer is free; completions are read
+ * Sends by IORING_OP_SENDMSG_ZC, or from registered buffers by IORING_OP_SEND_ZC. The notification says that the buffer is free; completions are read
  * from the ring's memory, so the only system calls are the submissions.
  */
 #include <errno.h>
@@ -25,8 +25,28 @@ struct request {
 struct uring {
 	struct io_uring ring;
 	uint32_t pool;
+	uint16_t flags;			/* of each send */
 	struct request *requests;	/* one for each buffer of each socket */
 };
+
+/*
+ * 6.1 does not know the flag. It looks at flags before it looks at the descriptor, which is none. In a
+ * ring of its own, which takes along whatever else the try leaves behind.
+ */
+static uint16_t usage_flag(void)
+{
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	uint16_t flag = 0;
+
+	if (io_uring_queue_init(4, &ring, 0))
+		return 0;
+	io_uring_prep_send_zc(io_uring_get_sqe(&ring), -1, NULL, 0, 0, REPORT_USAGE);
+	if (io_uring_submit(&ring) == 1 && !io_uring_wait_cqe(&ring, &cqe) && cqe->res == -EBADF)
+		flag = REPORT_USAGE;
+	io_uring_queue_exit(&ring);
+	return flag;
+}
 
 struct uring *uring_new(unsigned int entries, uint32_t pool)
 {
@@ -38,6 +58,7 @@ struct uring *uring_new(unsigned int entries, uint32_t pool)
 		exit(1);
 	}
 	u->pool = pool;
+	u->flags = usage_flag();
 	u->requests = calloc((size_t)pool * MAX_SOCKETS, sizeof(*u->requests));
 	return u;
 }
@@ -56,24 +77,68 @@ int uring_fd(const struct uring *u)
 	return u->ring.ring_fd;
 }
 
+bool by_uring(const struct spec *spec)
+{
+	return spec->zerocopy != ZC_OFF &&
+		(spec->reaping == REAP_URING || spec->reaping == REAP_FIXED);
+}
+
+/* All buffers of a conn are one area, and its number is that of the conn. */
+int uring_register(struct uring *u, struct conn *const *conns, int nr_conns)
+{
+	struct iovec areas[MAX_SOCKETS] = {};
+	int i, err;
+
+	for (i = 0; i < nr_conns; i++)
+		areas[i] = (struct iovec){ conns[i]->pool[0].data, conns[i]->pool_bytes };
+	err = io_uring_register_buffers(&u->ring, areas, nr_conns);
+	if (err)
+		fprintf(stderr, "io_uring's registered buffers: %s\n", strerror(-err));
+	return err;
+}
+
+static bool named(const struct conn *c)
+{
+	return !socket_connected(c->w->spec);
+}
+
+static void prepare_fixed(struct io_uring_sqe *sqe, struct conn *c, struct buffer *b, uint32_t len)
+{
+	unsigned int area = 0;
+
+	while (c->w->conns[area] != c)
+		area++;
+	io_uring_prep_send_zc_fixed(sqe, c->fd, b->data, len, MSG_NOSIGNAL | MSG_WAITALL, 0, area);
+	if (named(c))
+		io_uring_prep_send_set_addr(sqe, (struct sockaddr *)&c->peer, c->peer_len);
+}
+
+static void prepare_message(struct io_uring_sqe *sqe, struct conn *c, struct buffer *b,
+			    struct request *r, uint32_t len)
+{
+	r->iov = (struct iovec){ b->data, len };
+	r->msg = (struct msghdr){ .msg_iov = &r->iov, .msg_iovlen = 1 };
+	if (named(c)) {
+		r->msg.msg_name = &c->peer;
+		r->msg.msg_namelen = c->peer_len;
+	}
+	io_uring_prep_sendmsg_zc(sqe, c->fd, &r->msg, MSG_NOSIGNAL | MSG_WAITALL);
+}
+
 int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len)
 {
 	struct uring *u = c->w->uring;
-	struct request *r = &u->requests[(size_t)c->index * u->pool + index];
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	uint64_t start = now_ns(), took;
 	int ret;
 
 	if (!sqe)
 		return 0;
-	r->iov = (struct iovec){ b->data, len };
-	r->msg = (struct msghdr){ .msg_iov = &r->iov, .msg_iovlen = 1 };
-	if (c->w->spec->proto != PROTO_TCP && c->w->spec->proto != PROTO_UNIX) {
-		r->msg.msg_name = &c->peer;
-		r->msg.msg_namelen = c->peer_len;
-	}
-	io_uring_prep_sendmsg_zc(sqe, c->fd, &r->msg, MSG_NOSIGNAL | MSG_WAITALL);
-	sqe->ioprio |= REPORT_USAGE;
+	if (c->w->spec->reaping == REAP_FIXED)
+		prepare_fixed(sqe, c, b, len);
+	else
+		prepare_message(sqe, c, b, &u->requests[(size_t)c->index * u->pool + index], len);
+	sqe->ioprio |= u->flags;
 	sqe->user_data = (uint64_t)c->index << 32 | (uint32_t)index;
 	ret = io_uring_submit(&u->ring);
 	took = now_ns() - start;
@@ -104,7 +169,7 @@ static int completion(struct worker *w, const struct io_uring_cqe *cqe)
 	}
 	if (cqe->res >= 0)
 		return 0;
-	snprintf(text, sizeof(text), "SENDMSG_ZC: %s", strerror(-cqe->res));
+	snprintf(text, sizeof(text), "io_uring: %s", strerror(-cqe->res));
 	w->error = text;
 	return -1;
 }
