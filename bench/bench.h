@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define MAX_SOCKETS	64
+#define MAX_SOCKETS	1000
+#define MAX_THREADS	64
 #define MAX_POOL	4096
 #define MIN_SIZE	64
 #define MAX_SIZE	(1024 * 1024)

@@ -25,7 +25,7 @@
 
 struct side {
 	struct spec spec;
-	struct worker workers[MAX_SOCKETS];
+	struct worker workers[MAX_THREADS];
 	struct conn *conns[MAX_SOCKETS];
 	struct figures start;
 };

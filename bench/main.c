@@ -44,8 +44,8 @@ static const struct argp_option options[] = {
 	{ "size", 's', "LIST", 0, "bytes of a message, 64 to 1048576", 1 },
 	{ "depth", 'd', "LIST", 0, "requests of a socket on their way, 1 to 64", 1 },
 	{ "rounds", 'r', "N", 0, "repeat all variants so often, interleaved", 1 },
-	{ "sockets", 'n', "N", 0, "1 to 64", 2 },
-	{ "threads", 't', "N", 0, "on each side, at most one a socket", 2 },
+	{ "sockets", 'n', "N", 0, "1 to 1000", 2 },
+	{ "threads", 't', "N", 0, "on each side, at most one a socket, and 64", 2 },
 	{ "mode", KEY_MODE, "rr|stream", 0, "request and reply, or one way", 2 },
 	{ "reply", KEY_REPLY, "BYTES", 0, "size of a reply (that of the request)", 2 },
 	{ "wait", KEY_WAIT, "poll|block", 0, "block: in recvmsg, where a thread has one socket", 2 },
@@ -89,7 +89,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'd': opt.nr_depths = parse_numbers(state, arg, 1, 64, opt.depths); break;
 	case 'r': opt.rounds = number(state, arg, 1, 1000); break;
 	case 'n': spec->sockets = number(state, arg, 1, MAX_SOCKETS); break;
-	case 't': spec->threads = number(state, arg, 1, MAX_SOCKETS); break;
+	case 't': spec->threads = number(state, arg, 1, MAX_THREADS); break;
 	case KEY_MODE: spec->mode = word_of(state, arg, modes, 2); break;
 	case KEY_REPLY: spec->reply = number(state, arg, MIN_SIZE, MAX_SIZE); break;
 	case KEY_WAIT: spec->waiting = word_of(state, arg, waits, 2); break;
@@ -205,12 +205,13 @@ int main(int argc, char **argv)
 		       "Example: rdsz-bench --serve 10.0.0.2 in one namespace, and in the other: rdsz-bench "
 		       "--local 10.0.0.1 --peer 10.0.0.2 --variants rds_zc:copy,rds_zc:zc,tcp,tcp:zc -r 5",
 	};
-	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, files = { 8192, 8192 };
 	error_t err = argp_parse(&argp, argc, argv, 0, NULL, NULL);
 
 	if (err)
 		return 2;
 	setrlimit(RLIMIT_MEMLOCK, &all);
+	setrlimit(RLIMIT_NOFILE, &files);
 	pattern_prepare();
 	clock_start();
 	return opt.serve ? server() : client();

@@ -102,13 +102,19 @@ static bool named(const struct conn *c)
 	return !socket_connected(c->w->spec);
 }
 
+/* A message of RDS goes whole or not at all, and its sendmsg knows no MSG_WAITALL. */
+static unsigned int flags(const struct conn *c)
+{
+	return MSG_NOSIGNAL | (named(c) ? 0 : MSG_WAITALL);
+}
+
 static void prepare_fixed(struct io_uring_sqe *sqe, struct conn *c, struct buffer *b, uint32_t len)
 {
 	unsigned int area = 0;
 
 	while (c->w->conns[area] != c)
 		area++;
-	io_uring_prep_send_zc_fixed(sqe, c->fd, b->data, len, MSG_NOSIGNAL | MSG_WAITALL, 0, area);
+	io_uring_prep_send_zc_fixed(sqe, c->fd, b->data, len, flags(c), 0, area);
 	if (named(c))
 		io_uring_prep_send_set_addr(sqe, (struct sockaddr *)&c->peer, c->peer_len);
 }
@@ -122,7 +128,7 @@ static void prepare_message(struct io_uring_sqe *sqe, struct conn *c, struct buf
 		r->msg.msg_name = &c->peer;
 		r->msg.msg_namelen = c->peer_len;
 	}
-	io_uring_prep_sendmsg_zc(sqe, c->fd, &r->msg, MSG_NOSIGNAL | MSG_WAITALL);
+	io_uring_prep_sendmsg_zc(sqe, c->fd, &r->msg, flags(c));
 }
 
 int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len)

@@ -13,7 +13,7 @@
 #include "bench.h"
 
 #define KV_SLOTS	512		/* messages of a worker on their way */
-#define KV_WORKERS	MAX_SOCKETS
+#define KV_WORKERS	MAX_THREADS
 #define KV_KEYS		64		/* of a client, at most */
 
 enum { OP_READ, OP_WRITE, OP_BLOCK, OP_WRITTEN };
@@ -29,7 +29,8 @@ struct kv_header {
 struct kv_spec {
 	struct spec io;			/* protocol, zerocopy, reaping, buffers, port, time */
 	uint32_t clients, workers;	/* threads of the two sides */
-	uint32_t keys, low, high, reads, spare;
+	uint32_t keys, low, high;	/* bytes of a message with a block: RDS has 1 MiB at most */
+	uint32_t reads, spare;
 };
 
 struct block {

@@ -12,14 +12,14 @@ static uint32_t rnd(struct kv_worker *w)
 	return w->random;
 }
 
-/* Each power of two is as likely as the next. */
+/* Of a message each power of two is as likely as the next; its header is part of it. */
 static uint32_t length(struct kv_worker *w)
 {
 	uint32_t steps = 1, low = w->spec->low;
 
 	while (low << steps <= w->spec->high)
 		steps++;
-	return low << rnd(w) % steps;
+	return (low << rnd(w) % steps) - sizeof(struct kv_header);
 }
 
 static uint32_t seed(uint32_t client, uint32_t key, uint32_t version)

@@ -47,7 +47,7 @@ static const struct argp_option options[] = {
 	{ "threads", 't', "N", 0, "threads that answer (2)", 2 },
 	{ "depth", 'd', "N", 0, "requests of a client on their way (4)", 2 },
 	{ "keys", KEY_KEYS, "N", 0, "of a client (16)", 2 },
-	{ "low", KEY_LOW, "BYTES", 0, "smallest block (256); each power of two is as likely", 2 },
+	{ "low", KEY_LOW, "BYTES", 0, "smallest message (256); each power of two is as likely", 2 },
 	{ "high", KEY_HIGH, "BYTES", 0, "largest (1048576)", 2 },
 	{ "reads", KEY_READS, "PERCENT", 0, "reads among the requests (50)", 2 },
 	{ "sockbuf", KEY_SOCKBUF, "BYTES", 0, "SO_SNDBUF and SO_RCVBUF", 2 },
@@ -118,7 +118,7 @@ static struct kv_spec spec_of(const struct variant *v, uint32_t spare)
 	spec.io.zerocopy = v->zerocopy;
 	spec.io.reaping = v->reaping;
 	spec.io.family = v->proto == PROTO_INTREE ? opt.intree_family : opt.family;
-	spec.io.size = spec.io.reply = spec.high + sizeof(struct kv_header);
+	spec.io.size = spec.io.reply = spec.high;
 	spec.spare = spare;
 	return spec;
 }
