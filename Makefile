@@ -20,7 +20,8 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-lanes deb rpm arch bench-tool bench-uml dissect
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-lanes \
+	deb rpm arch bench bench-tool bench-uml dissect
 
 all: modules
 
@@ -133,6 +134,10 @@ arch:
 bench-tool:
 	$(MAKE) -C bench
 
+# Functional, in two emulated VMs: QUICK=1 for less, KERNEL= for another kernel line.
+bench:
+	bench/vm $(if $(QUICK),--quick) $(or $(KERNEL),6.1)
+
 # Builds all it needs; bench/run-uml says what can be chosen.
 bench-uml: bench-tool
 	bench/run-uml
@@ -158,6 +163,7 @@ help:
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1: on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm, make arch'
-	@echo 'make bench-tool        bench/build/rdsz-bench, which measures; docs/performance.md'
+	@echo 'make bench-tool        bench/build/rdsz-bench and rdsz-kv, which measure; docs/performance.md'
+	@echo 'make bench             all protocols between two VMs, the application; times get no verdict; QUICK=1'
 	@echo 'make bench-uml         tables at native speed, on User Mode Linux, which it builds'
 	@echo 'make clean'
