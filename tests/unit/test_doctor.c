@@ -221,6 +221,21 @@ static void doctor__another_compiler(void **state)
 	assert_told(doctor(0), "compiler", "note", "apt install gcc-12");
 }
 
+/* What Debian's headers of 6.12 and later bring is called by its long name only. */
+static void doctor__a_compiler_of_a_long_name(void **state)
+{
+	(void)state;
+	put("/boot/config-" RELEASE,
+	    "CONFIG_CC_VERSION_TEXT=\"x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0\"\n");
+	take(MODULE);
+	assert_told(doctor(1), "compiler", "bad", "apt install gcc-14");
+	put_program("/usr/bin/x86_64-linux-gnu-gcc-14");
+	assert_told(doctor(1), "compiler", "ok", NULL);
+	take("/usr/bin/x86_64-linux-gnu-gcc-14");
+	put_program("/usr/bin/gcc-14");
+	assert_told(doctor(1), "compiler", "ok", NULL);
+}
+
 static void doctor__a_taken_port(void **state)
 {
 	static const char head[] = "  sl  local_address rem_address   st\n";
@@ -374,6 +389,7 @@ int main(void)
 		ON(machine, doctor__content),
 		ON(machine, doctor__nothing_to_build_with),
 		ON(machine, doctor__another_compiler),
+		ON(machine, doctor__a_compiler_of_a_long_name),
 		ON(machine, doctor__a_taken_port),
 		ON(machine, doctor__small_limits),
 		ON(machine, secure_boot__is_off),

@@ -167,25 +167,24 @@ static void kernel_compiler(const char *release, char *name, size_t size)
 	if (file)
 		fclose(file);
 	name[size - 1] = '\0';
-	/* Cross compilers are called x86_64-linux-gnu-gcc-12; the short name will do. */
-	if (strstr(name, "-gcc"))
-		memmove(name, strstr(name, "-gcc") + 1, strlen(strstr(name, "-gcc") + 1) + 1);
 }
 
 static void check_compiler(const char *release)
 {
 	enum verdict verdict = without_build(release);
-	char name[64], command[128];
+	char full[64], command[128];
+	const char *name = "gcc";
 
-	kernel_compiler(release, name, sizeof(name));
+	kernel_compiler(release, full, sizeof(full));
+	/* Kernels from 6.12 on name x86_64-linux-gnu-gcc-14; each of the two names will do. */
+	if (*full)
+		name = strstr(full, "-gcc") ? strstr(full, "-gcc") + 1 : full;
 	if (!on_path("make")) {
 		tell(verdict, "compiler", on_path("apt-get") ? "apt install make" : "install make",
 		     "there is no make");
 		return;
 	}
-	if (!*name)
-		snprintf(name, sizeof(name), "gcc");
-	if (on_path(name)) {
+	if (on_path(name) || (*full && on_path(full))) {
 		tell(GOOD, "compiler", NULL, "%s, as the kernel wants, is there", name);
 		return;
 	}
