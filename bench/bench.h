@@ -36,7 +36,7 @@ struct spec {
 	uint32_t mode, waiting, check;
 	uint32_t size, reply, depth, sockets, threads, pool;
 	uint32_t reap_every, ms, warmup_ms;
-	uint32_t family, sockbuf, port;
+	uint32_t family, sockbuf, port, peers;
 };
 
 /* Counters of the kernel module, see stats_read(). */
@@ -173,6 +173,7 @@ bool zc_from_cmsgs(struct msghdr *msg, struct returned *r);
 struct uring *uring_new(unsigned int entries, uint32_t pool);
 void uring_free(struct uring *u);
 bool by_uring(const struct spec *spec);
+bool uring_can(const struct spec *spec);
 int uring_register(struct uring *u, struct conn *const *conns, int nr_conns);
 int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len);
 int uring_reap(struct worker *w);

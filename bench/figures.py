@@ -15,12 +15,13 @@ def read(names):
 
 
 def benchmark(runs):
-    """Runs of rdsz-bench: what is compared (mode, size, depth, sockets, threads, wait), then the variant."""
+    """Runs of rdsz-bench: what is compared (mode, size, depth, sockets, threads, wait, peers), then the variant."""
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for run in runs:
         if "application" in run:
             continue
-        key = (run["mode"], run["size"], run["depth"], run["sockets"], run["threads"], run["wait"])
+        key = (run["mode"], run["size"], run["depth"], run["sockets"], run["threads"], run["wait"],
+               run.get("peers", 1))
         groups[key][label(run["variant"])].append(run)
     return groups
 

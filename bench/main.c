@@ -26,11 +26,11 @@ static struct options {
 	.family = RDSZC_FAMILY_DEFAULT,
 	.intree_family = 21,
 	.spec = { .sockets = 1, .threads = 1, .reap_every = 1, .ms = 1000, .warmup_ms = 200,
-		  .port = 5300 },
+		  .port = 5300, .peers = 1 },
 };
 
 enum { KEY_FAMILY = 256, KEY_INTREE, KEY_WARMUP, KEY_REPLY, KEY_POOL, KEY_EVERY, KEY_SOCKBUF,
-	KEY_WAIT, KEY_MODE, KEY_ONCE };
+	KEY_WAIT, KEY_MODE, KEY_ONCE, KEY_PEERS };
 
 static const struct argp_option options[] = {
 	{ "serve", 'S', "ADDRESS", 0, "be the server, at this address", 0 },
@@ -46,6 +46,9 @@ static const struct argp_option options[] = {
 	{ "rounds", 'r', "N", 0, "repeat all variants so often, interleaved", 1 },
 	{ "sockets", 'n', "N", 0, "1 to 1000", 2 },
 	{ "threads", 't', "N", 0, "on each side, at most one a socket, and 64", 2 },
+	{ "peers", KEY_PEERS, "N", 0,
+	  "the server has so many addresses, from --peer and --serve upwards; its sockets go round them "
+	  "(1; not for TCP)", 2 },
 	{ "mode", KEY_MODE, "rr|stream", 0, "request and reply, or one way", 2 },
 	{ "reply", KEY_REPLY, "BYTES", 0, "size of a reply (that of the request)", 2 },
 	{ "wait", KEY_WAIT, "poll|block", 0, "block: in recvmsg, where a thread has one socket", 2 },
@@ -90,6 +93,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'r': opt.rounds = number(state, arg, 1, 1000); break;
 	case 'n': spec->sockets = number(state, arg, 1, MAX_SOCKETS); break;
 	case 't': spec->threads = number(state, arg, 1, MAX_THREADS); break;
+	case KEY_PEERS: spec->peers = number(state, arg, 1, MAX_SOCKETS); break;
 	case KEY_MODE: spec->mode = word_of(state, arg, modes, 2); break;
 	case KEY_REPLY: spec->reply = number(state, arg, MIN_SIZE, MAX_SIZE); break;
 	case KEY_WAIT: spec->waiting = word_of(state, arg, waits, 2); break;
@@ -134,6 +138,8 @@ static const char *nonsense(const struct spec *spec)
 {
 	if (spec->proto >= PROTO_UNIX && spec->zerocopy != ZC_OFF)
 		return "has no zerocopy";
+	if (by_uring(spec) && !uring_can(spec))
+		return "this kernel's io_uring cannot";
 	if (spec->proto == PROTO_TIPC &&
 	    (spec->size > TIPC_MAX_MESSAGE || spec->reply > TIPC_MAX_MESSAGE))
 		return "has no messages of that size";

@@ -93,8 +93,9 @@ void report_json(const struct run *run, const struct outcome *o)
 
 	printf("{\"variant\":\"%s\",\"round\":%d,\"mode\":\"%s\"", run->label, run->round,
 	       spec->mode == MODE_RR ? "rr" : "stream");
-	printf(",\"size\":%u,\"reply\":%u,\"depth\":%u,\"sockets\":%u,\"threads\":%u,\"pool\":%u",
-	       spec->size, spec->reply, spec->depth, spec->sockets, spec->threads, spec->pool);
+	printf(",\"size\":%u,\"reply\":%u,\"depth\":%u,\"sockets\":%u,\"threads\":%u,\"pool\":%u,\"peers\":%u",
+	       spec->size, spec->reply, spec->depth, spec->sockets, spec->threads, spec->pool,
+	       spec->peers);
 	printf(",\"wait\":\"%s\",\"checked\":%s,\"reap_every\":%u",
 	       spec->waiting == WAIT_BLOCK ? "block" : "poll", word(spec->check),
 	       spec->reap_every);

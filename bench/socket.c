@@ -218,9 +218,21 @@ int socket_bound(const struct spec *spec, const char *local, uint16_t port)
 	return fd;
 }
 
+/* The peers of a server with several have consecutive addresses; sockets go round them. */
+static const char *nth_address(const struct spec *spec, const char *first, uint32_t i, char *text)
+{
+	struct in_addr in;
+
+	if (socket_connected(spec) || inet_pton(AF_INET, first, &in) != 1)
+		return first;
+	in.s_addr = htonl(ntohl(in.s_addr) + i % spec->peers);
+	return inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
+}
+
 /* Datagrams: the sockets themselves. Streams: a listener, returned, for server_accept(). */
 int server_open(const struct spec *spec, const char *local, struct conn **conns)
 {
+	char text[INET_ADDRSTRLEN];
 	uint32_t i;
 	int fd;
 
@@ -231,7 +243,8 @@ int server_open(const struct spec *spec, const char *local, struct conn **conns)
 		return fd;
 	}
 	for (i = 0; i < spec->sockets; i++) {
-		conns[i]->fd = socket_bound(spec, local, spec->port + 1 + i);
+		conns[i]->fd = socket_bound(spec, nth_address(spec, local, i, text),
+					    spec->port + 1 + i);
 		if (conns[i]->fd < 0 || socket_prepare(spec, conns[i]->fd))
 			return -1;
 		if (spec->proto == PROTO_SCTP && listen(conns[i]->fd, 1))
@@ -258,13 +271,15 @@ int server_accept(const struct spec *spec, int listener, struct conn **conns)
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns)
 {
 	const bool stream = socket_connected(spec);
+	char text[INET_ADDRSTRLEN];
 	uint32_t i;
 
 	for (i = 0; i < spec->sockets; i++) {
 		struct conn *c = conns[i];
 		uint16_t port = spec->port + 1 + (stream ? 0 : i);
 
-		c->peer_len = socket_address(spec, peer, port, &c->peer);
+		c->peer_len = socket_address(spec, nth_address(spec, peer, i, text), port,
+					     &c->peer);
 		c->fd = stream ? socket_new(spec) : socket_bound(spec, local, 0);
 		if (c->fd < 0 || socket_prepare(spec, c->fd))
 			return -1;

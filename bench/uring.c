@@ -83,6 +83,17 @@ bool by_uring(const struct spec *spec)
 		(spec->reaping == REAP_URING || spec->reaping == REAP_FIXED);
 }
 
+/* Does the kernel know the send at all? 5.10 does not. */
+bool uring_can(const struct spec *spec)
+{
+	const int op = spec->reaping == REAP_FIXED ? IORING_OP_SEND_ZC : IORING_OP_SENDMSG_ZC;
+	struct io_uring_probe *probe = io_uring_get_probe();
+	bool can = probe && io_uring_opcode_supported(probe, op);
+
+	io_uring_free_probe(probe);
+	return can;
+}
+
 /* All buffers of a conn are one area, and its number is that of the conn. */
 int uring_register(struct uring *u, struct conn *const *conns, int nr_conns)
 {

@@ -25,7 +25,7 @@ static struct options {
 	.family = RDSZC_FAMILY_DEFAULT,
 	.intree_family = 21,
 	.spec = { .clients = 4, .workers = 2, .keys = 16, .low = 256, .high = MAX_SIZE, .reads = 50,
-		  .io = { .depth = 4, .ms = 1000, .warmup_ms = 500, .port = 5500, .check = 1 } },
+		  .io = { .depth = 4, .ms = 1000, .warmup_ms = 500, .port = 5500, .peers = 1, .check = 1 } },
 };
 
 enum { KEY_FAMILY = 256, KEY_INTREE, KEY_WARMUP, KEY_KEYS, KEY_LOW, KEY_HIGH, KEY_READS, KEY_ONCE,
