@@ -19,7 +19,7 @@
 #include "rdsz.h"
 
 #define RDSZ_ACK_MSGS		64
-#define RDSZ_ACK_BYTES		(64 * 1024)
+#define RDSZ_ACK_BYTES		(256 * 1024)
 #define RDSZ_ACK_DELAY_NS	(1 * NSEC_PER_MSEC)
 
 /*
