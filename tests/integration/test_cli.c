@@ -482,6 +482,18 @@ static void stress__finds_a_foreign_message(void **state)
 	assert_int_equal(json_number(run.text, "faults"), 1);
 }
 
+/* Traces long enough for what follows, however slow the kernel. */
+static struct run start_trace(const struct netns *ns, const char *words)
+{
+	char line[128];
+	struct run run;
+
+	snprintf(line, sizeof(line), "trace -j -w %u %s", 6 * time_scale(), words);
+	run = start(ns, line);
+	usleep(1500000 * time_scale());
+	return run;
+}
+
 static void trace__tells_events(void **state)
 {
 	struct topology *topology = *state;
@@ -490,8 +502,7 @@ static void trace__tells_events(void **state)
 	struct run run;
 
 	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);	/* or it is there already */
-	run = start(&topology->ns[0], "trace -j -w 6 -f len==1234 message");
-	usleep(1500000 * time_scale());
+	run = start_trace(&topology->ns[0], "-f len==1234 message");
 	send_pattern(ends.tx, 1234, 1, &ends.far);
 	receive_pattern(ends.rx, 1234, 1, &ends.near);
 	finish(&run);
@@ -525,8 +536,7 @@ static void trace__drops_have_a_reason(void **state)
 			 events[i]);
 		assert_int_equal(access(path, R_OK), 0);
 	}
-	run = start(&topology->ns[0], "trace -j -w 6 drop");
-	usleep(1500000 * time_scale());
+	run = start_trace(&topology->ns[0], "drop");
 	send_pattern(ends.tx, 300, 1, &nobody);
 	assert_fails(rds_send(ends.tx, path, 10, &ends.far, MSG_OOB), EOPNOTSUPP);
 	finish(&run);
