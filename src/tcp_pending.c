@@ -256,6 +256,23 @@ static void rdsz_pending_wakeup(struct rdsz_net *rn, const struct rdsz_conn_key 
 	rdsz_conn_put(conn);
 }
 
+/* A peer that has to prove itself by a frame first. Takes the socket over. */
+static void rdsz_pending_wait(struct rdsz_net *rn, const struct rdsz_conn_key *key,
+			      struct socket *sock)
+	__must_hold(&rn->listen_lock)
+{
+	struct rdsz_pending *p = rdsz_pending_add(rn, key);
+
+	if (!p) {
+		rdsz_stat_inc(rn, conn_refused_memory);
+		sock_release(sock);
+		return;
+	}
+	p->sock = sock;
+	rdsz_pending_attach(p);
+	rdsz_pending_poke(p);	/* it may have sent before the callbacks were ours */
+}
+
 /**
  * rdsz_pending_accept() - a connection was accepted
  * @rn: namespace, its listen_lock is held
@@ -266,24 +283,15 @@ static void rdsz_pending_wakeup(struct rdsz_net *rn, const struct rdsz_conn_key 
  */
 void rdsz_pending_accept(struct rdsz_net *rn, const struct rdsz_conn_key *key, struct socket *sock)
 {
-	struct rdsz_pending *p;
+	bool wakeup = rdsz_addr_cmp(&key->local, &key->peer) < 0;
 
 	lockdep_assert_held(&rn->listen_lock);
-	if (rdsz_addr_cmp(&key->local, &key->peer) < 0) {
-		rdsz_pending_wakeup(rn, key, sock);
-	} else if (rdsz_pending_one_more(rn, key, sock)) {
+	if (!wakeup && rdsz_pending_one_more(rn, key, sock))
 		return;
-	} else {
-		p = rdsz_pending_add(rn, key);
-		if (!p) {
-			rdsz_stat_inc(rn, conn_refused_memory);
-			sock_release(sock);
-			return;
-		}
-		p->sock = sock;
-		rdsz_pending_attach(p);
-		rdsz_pending_poke(p);	/* it may have sent before the callbacks were ours */
-	}
+	if (wakeup)
+		rdsz_pending_wakeup(rn, key, sock);
+	else
+		rdsz_pending_wait(rn, key, sock);
 	rdsz_net_queue_work(rn, &rn->pending_work,
 			    msecs_to_jiffies(READ_ONCE(rn->sysctl.pending_ms)) + 1);
 }
