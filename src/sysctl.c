@@ -129,44 +129,25 @@ static int rdsz_sysctl_idle(rdsz_ctl_table_t *table, int write, void *buffer, si
 	return err;
 }
 
-#define RDSZ_SYSCTL_INT(field, min, max) \
+/* A number of struct rdsz_sysctl, with a handler of its own. */
+#define RDSZ_SYSCTL(field, handler, min, max) \
 	{ \
 		.procname	= #field, \
 		.data		= (void *)offsetof(struct rdsz_net, sysctl.field), \
-		.maxlen		= sizeof(int), \
+		.maxlen		= sizeof_field(struct rdsz_sysctl, field), \
 		.mode		= 0644, \
-		.proc_handler	= proc_dointvec_minmax, \
+		.proc_handler	= (handler), \
 		.extra1		= (min), \
 		.extra2		= (max), \
 	}
 
+#define RDSZ_SYSCTL_INT(field, min, max) RDSZ_SYSCTL(field, proc_dointvec_minmax, min, max)
+
 /* .data holds the offset in struct rdsz_net until a namespace makes its own copy. */
 static const struct ctl_table rdsz_sysctl_template[] = {
-	{
-		.procname	= "tcp_port",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_port),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_listen,
-		.extra1		= &rdsz_one,
-		.extra2		= &rdsz_max_port,
-	},
-	{
-		.procname	= "tcp_listen",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_listen),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_listen,
-		.extra1		= &rdsz_zero,
-		.extra2		= &rdsz_two,
-	},
-	{
-		.procname	= "rcv_mem_max",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.rcv_mem_max),
-		.maxlen		= sizeof(unsigned long),
-		.mode		= 0644,
-		.proc_handler	= proc_doulongvec_minmax,
-	},
+	RDSZ_SYSCTL(tcp_port, rdsz_sysctl_listen, &rdsz_one, &rdsz_max_port),
+	RDSZ_SYSCTL(tcp_listen, rdsz_sysctl_listen, &rdsz_zero, &rdsz_two),
+	RDSZ_SYSCTL(rcv_mem_max, proc_doulongvec_minmax, NULL, NULL),
 	{
 		.procname	= "accept_from",
 		.data		= (void *)offsetof(struct rdsz_net, accept_from),
@@ -174,39 +155,11 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 		.mode		= 0644,
 		.proc_handler	= rdsz_sysctl_prefixes,
 	},
-	{
-		.procname	= "tcp_sndbuf",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_sndbuf),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_buffer,
-		.extra1		= &rdsz_one,	/* only to tell the two apart */
-	},
-	{
-		.procname	= "tcp_rcvbuf",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.tcp_rcvbuf),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_buffer,
-	},
-	{
-		.procname	= "histograms",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.histograms),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_histograms,
-		.extra1		= &rdsz_zero,
-		.extra2		= &rdsz_one,
-	},
-	{
-		.procname	= "idle_ms",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.idle_ms),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_idle,
-		.extra1		= &rdsz_zero,
-		.extra2		= &rdsz_max_idle_ms,
-	},
+	RDSZ_SYSCTL(tcp_sndbuf, rdsz_sysctl_buffer, &rdsz_one, NULL), /* only to tell the two apart */
+	RDSZ_SYSCTL(tcp_rcvbuf, rdsz_sysctl_buffer, NULL, NULL),
+	RDSZ_SYSCTL(histograms, rdsz_sysctl_histograms, &rdsz_zero, &rdsz_one),
+	RDSZ_SYSCTL(idle_ms, rdsz_sysctl_idle, &rdsz_zero, &rdsz_max_idle_ms),
+	RDSZ_SYSCTL(max_paths, rdsz_sysctl_max_paths, NULL, NULL),
 	RDSZ_SYSCTL_INT(max_completions, &rdsz_one, &rdsz_max_cookies),
 	RDSZ_SYSCTL_INT(pin_hold_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(stall_ms, &rdsz_one, &rdsz_max_ms),
@@ -219,13 +172,6 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 	RDSZ_SYSCTL_INT(keepalive_idle, &rdsz_one, &rdsz_max_keepalive_s),
 	RDSZ_SYSCTL_INT(keepalive_interval, &rdsz_one, &rdsz_max_keepalive_s),
 	RDSZ_SYSCTL_INT(keepalive_count, &rdsz_one, &rdsz_max_keepalive_count),
-	{
-		.procname	= "max_paths",
-		.data		= (void *)offsetof(struct rdsz_net, sysctl.max_paths),
-		.maxlen		= sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= rdsz_sysctl_max_paths,
-	},
 	RDSZ_SYSCTL_INT(reconnect_min_delay_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(reconnect_max_delay_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(max_unacked_packets, &rdsz_zero, &rdsz_max_int),
