@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-lanes \
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable \
 	deb rpm arch bench bench-tool bench-uml dissect
 
 all: modules
@@ -110,11 +110,6 @@ test-reliable:
 	tests/vm/run --timeout=7200 7.x 'test_delivery --only=unread__killed_and_sent_again* rounds=1000'
 	tests/vm/run --peer --restarts 6.1 test_restart
 
-# Eight connections per peer, which is not the default yet.
-test-lanes:
-	tests/vm/run 5.10 test_lanes
-	tests/vm/run 7.x test_lanes
-
 soak:
 	tests/soak/run $(MINUTES)
 
@@ -159,7 +154,6 @@ help:
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
-	@echo 'make test-lanes        max_paths=8 between two of ours, on 5.10 and 7.x'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1: on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm, make arch'
