@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -64,18 +65,29 @@ static struct run start_words(const struct netns *ns, int argc, char **argv)
 	return run;
 }
 
-/* Starts it with the arguments in one string, blanks between them; '~' stands for a blank. */
-static struct run start(const struct netns *ns, const char *line)
+/* Arguments from one string, blanks between them; '~' stands for a blank. Returns how many. */
+static int split(const char *line, char **argv)
 {
-	char copy[512], *argv[32] = { "rdszc" }, *save, *word;
+	static char copy[512];
+	char *save, *word;
 	int argc = 1;
 
+	argv[0] = "rdszc";
 	snprintf(copy, sizeof(copy), "%s", line);
 	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 		argv[argc++] = word;
 		while (strchr(word, '~'))
 			*strchr(word, '~') = ' ';
 	}
+	argv[argc] = NULL;
+	return argc;
+}
+
+static struct run start(const struct netns *ns, const char *line)
+{
+	char *argv[32];
+	int argc = split(line, argv);
+
 	return start_words(ns, argc, argv);
 }
 
@@ -106,6 +118,39 @@ static struct run rdszc(const struct netns *ns, const char *line)
 
 	finish(&run);
 	return run;
+}
+
+/* The same, with a terminal as its output and its messages; returns what came there. */
+static const char *on_terminal(const struct netns *ns, const char *line)
+{
+	int screen, terminal, status;
+	size_t size = 0;
+	ssize_t got;
+	pid_t pid;
+
+	assert_int_equal(openpty(&screen, &terminal, NULL, NULL, NULL), 0);
+	fflush(stdout);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		char *argv[32];
+
+		dup2(terminal, STDOUT_FILENO);
+		dup2(terminal, STDERR_FILENO);
+		alarm(120);
+		if (netns_enter(ns))
+			_exit(99);
+		exit(rdszc_main(split(line, argv), argv));
+	}
+	close(terminal);
+	/* It ends with EIO, when nobody has the terminal open any more. */
+	while (size < OUTPUT - 1 && (got = read(screen, text + size, OUTPUT - 1 - size)) > 0)
+		size += got;
+	text[size] = '\0';
+	close(screen);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	return text;
 }
 
 /* ---- JSON, as far as the tool writes it: one flat object a line ---- */
@@ -342,6 +387,130 @@ static void conns__show_state_and_why(void **state)
 	run = rdszc(&topology->ns[0], "conns -j -r 192.0.2.1");
 	assert_int_equal(run.status, 0);
 	assert_string_equal(run.text, "");
+}
+
+/* How many objects a command shows; they must be JSON. */
+static size_t shown(const struct netns *ns, const char *format, ...)
+{
+	char line[256];
+	struct run run;
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(line, sizeof(line), format, list);
+	va_end(list);
+	run = rdszc(ns, line);
+	if (run.status)
+		fail_msg("%s: %d, %s", line, run.status, run.words);
+	if (*run.text && !json_lines(run.text))
+		fail_msg("%s: %s", line, run.text);
+	return json_lines(run.text);
+}
+
+/* Each filter lets through what it names, and nothing where nothing is of that name. */
+static void filters__of_sockets_and_messages(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *far = topology_far_ns(topology, 0);
+	const char *address = topology->far_text[0];
+	struct ends ends = ends_open(state);
+	unsigned int port = rds_port(&ends.far);
+	struct run run;
+	uint32_t i;
+
+	for (i = 0; i < 3; i++)
+		send_pattern(ends.tx, 100, i, &ends.far);
+	usleep(500000 * time_scale());
+	assert_int_equal(shown(far, "sockets -j -l %s", address), 1);
+	assert_int_equal(shown(far, "sockets -j -l 192.0.2.1"), 0);
+	assert_int_equal(shown(far, "sockets -j -p %u", port), 1);
+	assert_int_equal(shown(far, "sockets -j -p 9"), 0);
+	assert_int_equal(shown(far, "sockets -j -u 0"), 1);
+	assert_int_equal(shown(far, "sockets -j -u 4711"), 0);
+	assert_int_equal(shown(far, "sockets -j --congested"), 0);
+	assert_int_equal(shown(far, "messages -j"), 3);
+	assert_int_equal(shown(far, "messages -j -q receive -p %u", port), 3);
+	assert_int_equal(shown(far, "messages -j -q send"), 0);
+	assert_int_equal(shown(far, "messages -j -p 9"), 0);
+	run = rdszc(far, "sockets -j");
+	assert_int_equal(shown(far, "messages -j -i %llu", json_number(run.text, "id")), 3);
+	for (i = 0; i < 3; i++)
+		receive_pattern(ends.rx, 100, i, &ends.near);
+}
+
+static void filters__of_conns(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct ends ends = ends_open(state);
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	assert_int_equal(shown(near, "conns -j -l %s", topology->near_text[0]), 1);
+	assert_int_equal(shown(near, "conns -j -l %s", topology->far_text[0]), 0);
+	assert_int_equal(shown(near, "conns -j -r %s", topology->far_text[0]), 1);
+	assert_int_equal(shown(near, "conns -j -t tcp"), 1);
+	assert_int_equal(shown(near, "conns -j -t loop"), 0);
+	assert_int_equal(shown(near, "paths -j -s up"), 1);
+	assert_int_equal(shown(near, "paths -j -s down"), 0);
+	assert_int_equal(shown(near, "conns -j --congested"), 0);
+}
+
+/* A full receiver: monitor tells both ends, and --congested finds it. */
+static void congestion__is_shown(void **state)
+{
+	struct topology *topology = *state;
+	struct run run = start(&topology->ns[0], "monitor -j -g -c 2 -w 60");
+	const struct netns *far = topology_far_ns(topology, 0);
+	struct ends ends = ends_open(state);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	size_t sent = 0, i;
+
+	assert_int_equal(rds_set_buffers(ends.rx, 0, 8192), 0);
+	usleep(500000 * time_scale());
+	while (sent < 40 && rds_send(ends.tx, text, 4096, &ends.far, MSG_DONTWAIT) == 4096)
+		sent++;
+	while (!shown(far, "sockets -j --congested")) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+	assert_int_equal(shown(far, "conns -j --congested"), 1);
+	for (i = 0; i < sent; i++)
+		assert_int_equal(rds_recv(ends.rx, words, 4096, NULL, 0), 4096);
+	finish(&run);
+	assert_int_equal(run.status, 0);
+	assert_int_equal(json_lines(run.text), 2);
+	assert_int_equal(json_number(run.text, "port"), rds_port(&ends.far));
+	assert_int_equal(json_number(run.text, "total"), 1);
+	assert_true(json_is(run.text, "owner", "peer"));
+	assert_int_equal(json_number(strchr(run.text, '\n') + 1, "total"), 0);
+}
+
+#define ERASE "\r\033[K"
+
+/* Colours and progress are for terminals; neither goes into a file. */
+static void terminal__colours_and_progress(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct ends ends = ends_open(state);
+	char line[128];
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	assert_non_null(strstr(on_terminal(near, "conns"), "\033[3"));
+	assert_null(strchr(on_terminal(near, "conns --color=never"), '\033'));
+	setenv("NO_COLOR", "1", 1);
+	assert_null(strchr(on_terminal(near, "conns"), '\033'));
+	unsetenv("NO_COLOR");
+	assert_null(strchr(rdszc(near, "conns").text, '\033'));
+	assert_non_null(strchr(rdszc(near, "conns --color=always").text, '\033'));
+	snprintf(line, sizeof(line), "ping -q -c 3 -i 0.1 -w 10 %s", topology->far_text[0]);
+	assert_non_null(strstr(on_terminal(near, line), ERASE "1 of 1 answered"));
+	assert_null(strstr(rdszc(near, line).words, ERASE));
+	assert_non_null(strstr(on_terminal(near, "stress -T 2"), "s  "));
+	assert_non_null(strstr(text, " messages, "));
+	assert_non_null(strstr(text, ERASE));
 }
 
 static void hist__measures_when_on(void **state)
@@ -622,6 +791,16 @@ static void end_page_line(struct run *run, const char *page)
 		fail_msg("%s: %d, %s%s", page, run->status, run->words, run->text);
 }
 
+static void wait_for_messages(const struct netns *ns)
+{
+	struct deadline deadline = deadline_in(60000);
+
+	while (!counter_now(ns, "recv_delivered")) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
 /*
  * Each example of rdszc(8) is taken, does something for two seconds unless it has ended before, and
  * ends well when it is interrupted. A far end of stress stays for the near one, which is the last.
@@ -642,10 +821,13 @@ static void page__examples_run(void **state)
 			continue;
 		run = start_page_line(topology, lines[i]);
 		usleep(2000000 * time_scale());
-		if (strstr(lines[i], "host2"))
+		if (strstr(lines[i], "host2")) {
 			server = run;
-		else
-			end_page_line(&run, lines[i]);
+			continue;
+		}
+		if (strstr(lines[i], "host1"))
+			wait_for_messages(topology_far_ns(topology, 0));
+		end_page_line(&run, lines[i]);
 	}
 	assert_non_null(strstr(run.text, "no fault"));
 	assert_int_not_equal(strncmp(run.text, "0 messages", 10), 0);
@@ -689,6 +871,10 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stats__watch_shows_what_changed, variants_one);
 	SUITE_ADD(&suite, sockets__show_queues_and_options, variants_one_each);
 	SUITE_ADD(&suite, conns__show_state_and_why, variants_one_each);
+	SUITE_ADD(&suite, filters__of_sockets_and_messages, variants_one);
+	SUITE_ADD(&suite, filters__of_conns, variants_one);
+	SUITE_ADD(&suite, congestion__is_shown, variants_one);
+	SUITE_ADD(&suite, terminal__colours_and_progress, variants_one);
 	SUITE_ADD(&suite, hist__measures_when_on, variants_one);
 	SUITE_ADD(&suite, monitor__streams_events, variants_one);
 	SUITE_ADD(&suite, ping__answers, variants_basic);
