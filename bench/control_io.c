@@ -73,13 +73,13 @@ int control_accept(int listener)
 	return fd;
 }
 
-/* The server may still be starting. */
+/* The server may still be starting, and that on an emulated machine: a minute. */
 int control_connect(const char *text, uint16_t port)
 {
 	struct sockaddr_in sin;
 	int fd, i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 600; i++) {
 		fd = control_socket(text, port, &sin);
 		if (fd >= 0 && !connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
 			return fd;
