@@ -4,23 +4,16 @@
  * directions, both connect roles, who speaks first, IPv4 and IPv6, 0 B to 1 MiB, zerocopy and not.
  * Every message is checked; nothing may be lost, doubled or out of order.
  */
-#include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
 #include "remote.h"
-#include "suite.h"
+#include "role.h"
 #include "zc.h"
 
 #define MESSAGES 72
 #define LIMIT_MS 60000
-
-struct role {
-	const char *name;
-	bool v6;
-	bool larger;	/* in-tree has the smaller address, and dials */
-};
 
 static const struct role roles[] = {
 	{ "v4, we dial", false, false },
@@ -54,7 +47,7 @@ static void tell_reconnects(void)
 	};
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(names); i++)
 		print_message("# %s %d\n", names[i],
 			      (int)counter_moved(netns_here(), &before, names[i]));
 }
@@ -85,10 +78,7 @@ static struct flow flow_of(bool zerocopy, uint32_t seed)
 
 static void assert_received(const struct flow_result *result, const struct flow *flow)
 {
-	if (result->wrong || result->error)
-		fail_msg("receiver, %u wrong, %s: %s", result->wrong, strerror(result->error),
-			 result->text);
-	assert_int_equal(result->messages, flow->count);
+	flow_assert("receiver", result, flow);
 	checked += result->messages;
 }
 
@@ -96,12 +86,9 @@ static void assert_sent(const struct flow_result *result, const struct flow *flo
 {
 	uint32_t cookies = 0, i;
 
-	if (result->wrong || result->error)
-		fail_msg("sender, %u wrong, %s: %s", result->wrong, strerror(result->error),
-			 result->text);
+	flow_assert("sender", result, flow);
 	for (i = 0; flow->zerocopy && i < flow->count; i++)
 		cookies += flow_length(flow, i) != 0;
-	assert_int_equal(result->messages, flow->count);
 	assert_int_equal(result->cookies, cookies);
 }
 
@@ -236,27 +223,18 @@ static void all__a_thousand_messages_were_checked(void **state)
 	assert_true(checked >= 1000);
 }
 
-static void add_all(struct suite *suite, const char *name, CMUnitTestFunction function)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
-}
+#define ADD(function) role_add(&suite, #function, function, roles, ARRAY_SIZE(roles))
 
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "intree" };
 
-	add_all(&suite, "to_intree__copied", to_intree__copied);
-	add_all(&suite, "to_intree__zerocopy", to_intree__zerocopy);
-	add_all(&suite, "from_intree__copied", from_intree__copied);
-	add_all(&suite, "from_intree__zerocopy", from_intree__zerocopy);
-	add_all(&suite, "both_ways__at_once", both_ways__at_once);
-	suite_add_state(&suite, "row4_duels__nothing_is_lost", roles[2].name,
-			row4_duels__nothing_is_lost, &roles[2]);
-	suite_add_state(&suite, "row4_duels__nothing_is_lost", roles[3].name,
-			row4_duels__nothing_is_lost, &roles[3]);
+	ADD(to_intree__copied);
+	ADD(to_intree__zerocopy);
+	ADD(from_intree__copied);
+	ADD(from_intree__zerocopy);
+	ADD(both_ways__at_once);
+	role_add(&suite, "row4_duels__nothing_is_lost", row4_duels__nothing_is_lost, &roles[2], 2);
 	SUITE_ADD_PLAIN(&suite, all__a_thousand_messages_were_checked);
 	return suite_run(&suite, argc, argv);
 }

@@ -2,7 +2,7 @@
 /*
  * The rows of the interop checklist that need more than two streams, against in-tree rds_tcp in the
  * second VM: each test names its row. Rows 1 to 4 are in test_intree, 5, 7, 8 and 10 to 12 in
- * test_intree_wire. Not here: 6 and 9 (lanes), 22 and 23 (machines that are rebooted).
+ * test_intree_wire, 6 and 9 in test_intree_lanes, 22 and 23 in test_restart.
  *
  *   long=1   the rows that take their time, too (make interop)
  */
@@ -17,23 +17,22 @@
 #include "counters.h"
 #include "diag.h"
 #include "link.h"
+#include "module.h"
 #include "pattern.h"
 #include "remote.h"
-#include "suite.h"
-#include "zc.h"
+#include "streams.h"
 
 #define LIMIT_MS 60000
 #define TCP_PORT 16385
 
-struct role {
-	const char *name;
-	bool v6;
-	bool larger;	/* in-tree has the smaller address, and dials */
-};
-
 static const struct role roles[] = {
 	{ "v4, we dial", false, false },
 	{ "v6, in-tree dials", true, true },
+};
+
+static const struct role v4_roles[] = {
+	{ "we dial", false, false },
+	{ "in-tree dials", false, true },
 };
 
 static struct counters before;
@@ -53,31 +52,20 @@ static uint64_t moved(const char *counter)
 	return counter_moved(netns_here(), &before, counter);
 }
 
-static void assert_flow(const char *who, const struct flow_result *result,
-			const struct flow *flow)
+static void flow_there(struct pair *pair, const struct flow *flow)
 {
-	if (result->wrong || result->error)
-		fail_msg("%s: %u wrong, %s: %s", who, result->wrong, strerror(result->error),
-			 result->text);
-	assert_int_equal(result->messages, flow->count);
-}
-
-/* One flow each way, one after the other: all is well with the connection. */
-static void assert_settled(struct pair *pair, uint32_t seed)
-{
-	struct flow flow = { .seed = seed, .count = 8, .min = 0, .max = 10000 };
 	struct flow_result result;
 
-	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, &flow, LIMIT_MS), 0);
-	flow_send(pair->fd, &pair->far, &flow, LIMIT_MS, &result);
-	assert_flow("our sender", &result, &flow);
+	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, flow, LIMIT_MS), 0);
+	flow_send(pair->fd, &pair->far, flow, LIMIT_MS, &result);
+	flow_assert("our sender", &result, flow);
 	assert_int_equal(remote_finish(&pair->remote, &result), 0);
-	assert_flow("their receiver", &result, &flow);
-	assert_int_equal(remote_send_start(&pair->remote, &pair->near, &flow, LIMIT_MS), 0);
-	flow_receive(pair->fd, &pair->far, &flow, LIMIT_MS, &result);
-	assert_flow("our receiver", &result, &flow);
-	assert_int_equal(remote_finish(&pair->remote, &result), 0);
-	assert_flow("their sender", &result, &flow);
+	flow_assert("their receiver", &result, flow);
+}
+
+static void assert_settled(struct pair *pair, uint32_t seed)
+{
+	pair_settle(pair, &(struct flow){ .seed = seed, .count = 8, .max = 10000 });
 }
 
 /* ---- rows 13 and 14: pings ---- */
@@ -98,10 +86,10 @@ static void row13_pings__both_ways(void **state)
 	nobody = rds_addr_port(&pair.near, 0);
 	assert_int_equal(remote_send_start(&pair.remote, &nobody, &flow, LIMIT_MS), 0);
 	assert_int_equal(remote_finish(&pair.remote, &result), 0);
-	assert_flow("their ping", &result, &flow);
+	flow_assert("their ping", &result, &flow);
 	assert_int_equal(remote_receive_start(&pair.remote, &nobody, &flow, LIMIT_MS), 0);
 	assert_int_equal(remote_finish(&pair.remote, &result), 0);
-	assert_flow("our pong", &result, &flow);
+	flow_assert("our pong", &result, &flow);
 	assert_true(moved("recv_ping") >= 1);
 	pair_close(&pair);
 }
@@ -119,17 +107,12 @@ static void set_ping_enable(int value)
 static void row14_no_pings__data_all_the_same(void **state)
 {
 	struct flow flow = { .seed = 9, .count = 20, .min = 0, .max = 100000 };
-	struct flow_result result;
 	union rds_addr nobody;
 	struct pair pair;
 
 	set_ping_enable(0);
 	open_pair(&pair, state);
-	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
-	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &result);
-	assert_flow("our sender", &result, &flow);
-	assert_int_equal(remote_finish(&pair.remote, &result), 0);
-	assert_flow("their receiver", &result, &flow);
+	flow_there(&pair, &flow);
 	nobody = rds_addr_port(&pair.far, 0);
 	assert_int_equal(rds_send(pair.fd, NULL, 0, &nobody, 0), 0);
 	usleep(500000);
@@ -141,6 +124,14 @@ static void row14_no_pings__data_all_the_same(void **state)
 /* ---- rows 15 and 16: congestion ---- */
 
 #define PIECE 32768
+
+/* Instead of the socket with large buffers, one with the default. */
+static void far_default_buffers(struct pair *pair)
+{
+	pair->far = rds_addr_port(&pair->far, 0);
+	assert_int_equal(remote_open(&pair->remote, &pair->far, 0), 0);
+	pair->far = pair->remote.addr;
+}
 
 /* Sends until the destination is congested; how many went. */
 static uint32_t fill_up(struct pair *pair, uint32_t seed)
@@ -170,17 +161,14 @@ static void row15_their_reader_does_not_read(void **state)
 	struct pair pair;
 
 	open_pair(&pair, state);
-	/* Instead of the socket with large buffers, one with the default. */
-	pair.far = rds_addr_port(&pair.far, 0);
-	assert_int_equal(remote_open(&pair.remote, &pair.far, 0), 0);
-	pair.far = pair.remote.addr;
+	far_default_buffers(&pair);
 	flow.count = fill_up(&pair, flow.seed);
 	assert_true(moved("cong_update_received") >= 1);
 	assert_true(moved("cong_send_error") >= 1);
 	/* A blocking send waits for the map that says that there is room again. */
 	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
 	assert_int_equal(remote_finish(&pair.remote, &result), 0);
-	assert_flow("their receiver", &result, &flow);
+	flow_assert("their receiver", &result, &flow);
 	deadline = deadline_in(DEADLINE_USUAL_MS);
 	while (rds_send(pair.fd, out, 1, &pair.far, MSG_DONTWAIT) != 1)
 		assert_false(deadline_over(&deadline));
@@ -194,15 +182,13 @@ static void row15_a_blocked_sender_goes_on(void **state)
 	struct pair pair;
 
 	open_pair(&pair, state);
-	pair.far = rds_addr_port(&pair.far, 0);
-	assert_int_equal(remote_open(&pair.remote, &pair.far, 0), 0);
-	pair.far = pair.remote.addr;
+	far_default_buffers(&pair);
 	flow.count = fill_up(&pair, flow.seed) + 1;
 	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
 	pattern_fill(out, PIECE, flow.seed + flow.count - 1);
 	assert_int_equal(rds_send(pair.fd, out, PIECE, &pair.far, 0), PIECE);
 	assert_int_equal(remote_finish(&pair.remote, &result), 0);
-	assert_flow("their receiver", &result, &flow);
+	flow_assert("their receiver", &result, &flow);
 	pair_close(&pair);
 }
 
@@ -231,9 +217,9 @@ static void row16_our_reader_does_not_read(void **state)
 	} while (queued != last);
 	assert_true(queued < flow.count);
 	flow_receive(pair.fd, &pair.far, &flow, LIMIT_MS, &received);
-	assert_flow("our receiver", &received, &flow);
+	flow_assert("our receiver", &received, &flow);
 	assert_int_equal(remote_finish(&pair.remote, &sent), 0);
-	assert_flow("their sender", &sent, &flow);
+	flow_assert("their sender", &sent, &flow);
 	pair_close(&pair);
 }
 
@@ -242,7 +228,6 @@ static void row16_our_reader_does_not_read(void **state)
 static void row17_sizes__both_ways(void **state)
 {
 	static const uint32_t sizes[] = { 0, 1, 4095, 4096, 4097, 65535, 65536, 1 << 20 };
-	struct flow_result result;
 	struct pair pair;
 	size_t i;
 
@@ -252,106 +237,13 @@ static void row17_sizes__both_ways(void **state)
 			.seed = 300 + (uint32_t)i, .count = 2, .min = sizes[i], .max = sizes[i],
 		};
 
-		assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS),
-				 0);
-		flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &result);
-		assert_flow("our sender", &result, &flow);
-		assert_int_equal(remote_finish(&pair.remote, &result), 0);
-		assert_flow("their receiver", &result, &flow);
-		assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
-		flow_receive(pair.fd, &pair.far, &flow, LIMIT_MS, &result);
-		assert_flow("our receiver", &result, &flow);
-		assert_int_equal(remote_finish(&pair.remote, &result), 0);
-		assert_flow("their sender", &result, &flow);
+		pair_settle(&pair, &flow);
 	}
 	assert_fails(rds_send(pair.fd, out, (1 << 20) + 1, &pair.far, 0), EMSGSIZE);
 	pair_close(&pair);
 }
 
 /* ---- streams both ways, and something that happens in their middle ---- */
-
-struct streams {
-	struct pair out, in;
-	struct flow there, back;
-	struct flow_result sent, received;	/* by us */
-	struct flow_result their_sent, their_received;
-	struct remote helper;
-	uint32_t happened;
-};
-
-typedef void happening(struct streams *streams);
-
-static void step(struct streams *streams, struct flow_tx *tx, struct flow_rx *rx,
-		 happening *happens, uint32_t times)
-{
-	uint32_t part = streams->there.count / (times + 1);
-	bool moves;
-
-	moves = flow_tx_send(tx);
-	moves |= flow_tx_reap(tx) != 0;
-	moves |= flow_rx_take(rx);
-	/* Both streams are under way, and neither has ended. */
-	if (streams->happened < times && tx->result.messages >= part * (streams->happened + 1) &&
-	    rx->result.messages) {
-		happens(streams);
-		streams->happened++;
-	}
-	if (!moves)
-		flow_tx_wait(tx);
-}
-
-static void run_streams(struct streams *streams, happening *happens, uint32_t times)
-{
-	struct deadline deadline = deadline_in(LIMIT_MS);
-	struct flow_tx tx;
-	struct flow_rx rx;
-
-	assert_int_equal(remote_receive_start(&streams->out.remote, &streams->out.near,
-					      &streams->there, LIMIT_MS), 0);
-	assert_int_equal(remote_send_start(&streams->in.remote, &streams->in.near,
-					   &streams->back, LIMIT_MS), 0);
-	assert_int_equal(flow_tx_open(&tx, streams->out.fd, &streams->out.far, &streams->there),
-			 0);
-	assert_int_equal(flow_rx_open(&rx, streams->in.fd, &streams->in.far, &streams->back), 0);
-	while ((!flow_tx_done(&tx) || !flow_rx_done(&rx)) && !deadline_over(&deadline))
-		step(streams, &tx, &rx, happens, times);
-	if (flow_rx_done(&rx))
-		flow_rx_expect_quiet(&rx);
-	streams->sent = tx.result;
-	streams->received = rx.result;
-	flow_tx_close(&tx);
-	flow_rx_close(&rx);
-}
-
-static void open_streams(struct streams *streams, void **state, uint32_t count, uint32_t max)
-{
-	memset(streams, 0, sizeof(*streams));
-	open_pair(&streams->out, state);
-	pair_open_beside(&streams->in, &streams->out);
-	assert_int_equal(zc_force(streams->out.fd), 0);
-	assert_int_equal(remote_set(&streams->in.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
-	assert_int_equal(remote_connect(&streams->helper), 0);
-	streams->there = (struct flow){ .seed = 500, .count = count, .max = max, .zerocopy = 1 };
-	streams->back = (struct flow){ .seed = 9000, .count = count, .max = max, .zerocopy = 1 };
-}
-
-static void finish_streams(struct streams *streams, uint32_t times)
-{
-	assert_flow("our sender", &streams->sent, &streams->there);
-	assert_flow("our receiver", &streams->received, &streams->back);
-	assert_int_equal(remote_finish(&streams->out.remote, &streams->their_received), 0);
-	assert_int_equal(remote_finish(&streams->in.remote, &streams->their_sent), 0);
-	assert_flow("their receiver", &streams->their_received, &streams->there);
-	assert_flow("their sender", &streams->their_sent, &streams->back);
-	assert_int_equal(streams->happened, times);
-	assert_settled(&streams->out, 60000);
-	print_message("# %u connections up, %u of %u messages lost by in-tree\n",
-		      (unsigned int)moved("conn_up"), streams->their_received.missing,
-		      streams->there.count);
-	remote_close(&streams->helper);
-	pair_close(&streams->in);
-	pair_close(&streams->out);
-}
 
 /* Writing the file, be it the same value, makes in-tree drop its connections. */
 static void they_reset(struct streams *streams)
@@ -369,11 +261,13 @@ static void row19_in_tree_resets(void **state)
 {
 	struct streams streams;
 
-	open_streams(&streams, state, 400, 60000);
-	streams.there.gaps = 100;
-	run_streams(&streams, they_reset, 4);
-	finish_streams(&streams, 4);
-	assert_true(moved("conn_drop_peer") + moved("conn_drop_send") + moved("tcp_replaced") >= 4);
+	streams_open(&streams, *state, 1, 400, 60000);
+	streams_allow_gaps(&streams, 100);
+	streams_run(&streams, they_reset, 4);
+	streams_finish(&streams, 4);
+	assert_true(streams_moved(&streams, "conn_drop_peer") +
+		    streams_moved(&streams, "conn_drop_send") +
+		    streams_moved(&streams, "tcp_replaced") >= 4);
 }
 
 static void we_reset(struct streams *streams)
@@ -387,11 +281,11 @@ static void row19_we_reset(void **state)
 {
 	struct streams streams;
 
-	open_streams(&streams, state, 400, 60000);
-	streams.there.gaps = suite_argument("gaps", 0);
-	run_streams(&streams, we_reset, 4);
-	finish_streams(&streams, 4);
-	assert_true(moved("conn_up") >= 4);
+	streams_open(&streams, *state, 1, 400, 60000);
+	streams_allow_gaps(&streams, suite_argument("gaps", 0));
+	streams_run(&streams, we_reset, 4);
+	streams_finish(&streams, 4);
+	assert_true(streams_moved(&streams, "conn_up") >= 4);
 }
 
 /* Row 20: every connection is reset for a while. */
@@ -409,10 +303,10 @@ static void row20_resets_for_a_while(void **state)
 {
 	struct streams streams;
 
-	open_streams(&streams, state, 100, 60000);
-	streams.there.gaps = suite_argument("gaps", 0);
-	run_streams(&streams, reset_for_a_while, 1);
-	finish_streams(&streams, 1);
+	streams_open(&streams, *state, 1, 100, 60000);
+	streams_allow_gaps(&streams, suite_argument("gaps", 0));
+	streams_run(&streams, reset_for_a_while, 1);
+	streams_finish(&streams, 1);
 }
 
 static void cut_the_link(struct streams *streams)
@@ -428,9 +322,9 @@ static void row20_link_goes_and_comes(void **state)
 {
 	struct streams streams;
 
-	open_streams(&streams, state, 100, 60000);
-	run_streams(&streams, cut_the_link, 2);
-	finish_streams(&streams, 2);
+	streams_open(&streams, *state, 1, 100, 60000);
+	streams_run(&streams, cut_the_link, 2);
+	streams_finish(&streams, 2);
 }
 
 /* ---- row 21: silence ---- */
@@ -489,24 +383,122 @@ static void row18_small_buffers_and_segments(void **state)
 	uint32_t count = (uint32_t)suite_argument("messages", 1500);
 	struct streams streams;
 
-	open_streams(&streams, state, count, 4096);
+	streams_open(&streams, *state, 1, count, 4096);
 	assert_int_equal(remote_sysctl(&streams.helper, "net/rds/tcp/rds_tcp_rcvbuf", 10000), 0);
 	if (system("tc qdisc add dev eth0 root netem delay 1ms && ip link set eth0 mtu 576"))
 		fail_msg("no netem");
-	run_streams(&streams, NULL, 0);
-	finish_streams(&streams, 0);
+	streams_run(&streams, NULL, 0);
+	streams_finish(&streams, 0);
 	assert_int_equal(system("tc qdisc del dev eth0 root; ip link set eth0 mtu 1500"), 0);
 }
 
-static void add(struct suite *suite, const char *name, CMUnitTestFunction function, size_t many)
-{
-	size_t i;
+/* ---- row 23: we lose our memory, and the peer does not know ---- */
 
-	for (i = 0; i < many; i++)
-		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
+/*
+ * The module goes while nothing of ours gets through, so the peer keeps what it takes for a
+ * connection. The new one sends at once: all of it comes, once, when the peer has found out.
+ */
+static void row23_we_restart__the_peer_is_stale(void **state)
+{
+	struct flow flow = { .seed = 2300, .count = 40, .max = 5000 };
+	struct pair pair;
+	char far[64];
+
+	open_pair(&pair, state);
+	assert_settled(&pair, 1);
+	inet_ntop(AF_INET, &pair.far.in.sin_addr, far, sizeof(far));
+	close(pair.fd);
+	assert_int_equal(link_blackhole(netns_here(), "eth0", far, true), 0);
+	assert_int_equal(module_unload_within(20000), 0);
+	assert_int_equal(module_need(), 0);
+	assert_int_equal(link_blackhole(netns_here(), "eth0", far, false), 0);
+	pair.fd = rds_open(netns_here(), &pair.near);
+	assert_true(pair.fd >= 0);
+	flow_there(&pair, &flow);
+	assert_settled(&pair, 4000);
+	pair_close(&pair);
 }
 
-#define ADD(function, many) add(&suite, #function, function, many)
+/* ---- row 25: IPv6, and the module that goes ---- */
+
+/* A second address of each link, of the kind that needs a scope. */
+static void row25_link_local__with_scope(void **state)
+{
+	bool larger = ((const struct role *)*state)->larger;
+	const char *near = larger ? "fe80::77:d" : "fe80::77:a";
+	const char *far = larger ? "fe80::77:c" : "fe80::77:b";
+	struct pair pair = { .near = rds_addr(near, 0), .far = rds_addr(far, 0) };
+
+	assert_int_equal(remote_connect(&pair.remote), 0);
+	assert_int_equal(link_add_address(netns_here(), "eth0", near, 64), 0);
+	assert_int_equal(remote_add_address(&pair.remote, far), 0);
+	/* eth0 has the same number on both. */
+	pair.near.in6.sin6_scope_id = (uint32_t)link_index(netns_here(), "eth0");
+	pair.far.in6.sin6_scope_id = pair.near.in6.sin6_scope_id;
+	assert_int_equal(remote_open(&pair.remote, &pair.far, PAIR_BUFFERS), 0);
+	pair.far = pair.remote.addr;
+	pair.fd = rds_open(netns_here(), &pair.near);
+	assert_true(pair.fd >= 0);
+	assert_settled(&pair, 2500);
+	pair_close(&pair);
+}
+
+static union rds_addr mapped(const union rds_addr *addr)
+{
+	union rds_addr out = { .in6 = { .sin6_family = AF_INET6, .sin6_port = addr->in.sin_port } };
+
+	out.in6.sin6_addr.s6_addr32[2] = htonl(0xffff);
+	out.in6.sin6_addr.s6_addr32[3] = addr->in.sin_addr.s_addr;
+	return out;
+}
+
+/* In-tree sees a peer of IPv4, and we see one whatever name we use. */
+static void row25_mapped__is_ipv4(void **state)
+{
+	struct flow flow = { .seed = 2600, .count = 8, .max = 10000 };
+	union rds_addr near, far;
+	struct pair pair;
+
+	open_pair(&pair, state);
+	close(pair.fd);
+	near = mapped(&pair.near);
+	pair.fd = rds_open(netns_here(), &near);
+	assert_true(pair.fd >= 0);
+	far = pair.far;
+	pair.far = mapped(&far);
+	flow_there(&pair, &flow);
+	pair.far = far;
+	assert_settled(&pair, 2700);
+	pair_close(&pair);
+}
+
+/* They go on sending while the module is unloaded and loaded: it goes in time, and all is well again. */
+static void row25_unload__under_load(void **state)
+{
+	struct flow flow = { .seed = 2800, .count = 100000, .min = 1000, .max = 1000 };
+	struct pair pair, again;
+
+	open_pair(&pair, state);
+	assert_settled(&pair, 1);
+	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
+	assert_true(counter_wait(netns_here(), &before, "recv_queued", 100,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	close(pair.fd);
+	assert_int_equal(module_unload_within(5000), 0);
+	assert_int_equal(module_need(), 0);
+	again.near = rds_addr_port(&pair.near, 0);
+	again.fd = rds_open(netns_here(), &again.near);
+	assert_true(again.fd >= 0);
+	remote_close(&pair.remote);
+	again.far = rds_addr_port(&pair.far, 0);
+	assert_int_equal(remote_connect(&again.remote), 0);
+	assert_int_equal(remote_open(&again.remote, &again.far, PAIR_BUFFERS), 0);
+	again.far = again.remote.addr;
+	assert_settled(&again, 2900);
+	pair_close(&again);
+}
+
+#define ADD(function, many) role_add(&suite, #function, function, roles, many)
 
 static bool asked_for_long(int argc, char **argv)
 {
@@ -533,6 +525,11 @@ int main(int argc, char **argv)
 	ADD(row20_resets_for_a_while, 2);
 	ADD(row20_link_goes_and_comes, 1);
 	ADD(row24_withdrawn__framing_stays, 2);
+	ADD(row25_link_local__with_scope, 2);
+	ADD(row25_mapped__is_ipv4, 1);
+	ADD(row25_unload__under_load, 2);
+	role_add(&suite, "row23_we_restart__the_peer_is_stale", row23_we_restart__the_peer_is_stale,
+		 v4_roles, ARRAY_SIZE(v4_roles));
 	if (asked_for_long(argc, argv)) {
 		ADD(row21_silence_kills_and_comes_back, 1);
 		ADD(row18_small_buffers_and_segments, 1);

@@ -12,7 +12,7 @@
 #include "frame.h"
 #include "pattern.h"
 #include "remote.h"
-#include "suite.h"
+#include "role.h"
 
 #define LIMIT_MS 20000
 #define OUR_PORT 4000
@@ -21,13 +21,6 @@
 #define WARNING "unknown exthdr type"
 #define WARNING_OF_OURS "unknown exthdr type 0x40"
 #define WARNING_OF_9 "unknown exthdr type 0x9"
-
-/* We have the smaller address and dial, or the larger one and are dialled. */
-struct role {
-	const char *name;
-	bool v6;
-	bool larger;
-};
 
 static const struct role roles[] = {
 	{ "we dial", false, false },
@@ -129,8 +122,7 @@ static void expect_delivery(struct end *end, struct frame *frame, uint32_t seed)
 	pattern_fill(out, SIZE, seed);
 	send_frame(end, frame, out);
 	assert_int_equal(remote_finish(&end->remote, &result), 0);
-	if (result.wrong || result.error)
-		fail_msg("message %u: %s: %s", seed, strerror(result.error), result.text);
+	flow_assert("their receiver", &result, &flow);
 }
 
 static void send_hello_ping(struct end *end, const uint8_t ext[FRAME_EXT])
@@ -327,15 +319,7 @@ static void row11_low_private_type_is_misread(void **state)
 	wire_close(&end);
 }
 
-static void add(struct suite *suite, const char *name, CMUnitTestFunction function, size_t many)
-{
-	size_t i;
-
-	for (i = 0; i < many; i++)
-		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
-}
-
-#define ADD(function, many) add(&suite, #function, function, many)
+#define ADD(function, many) role_add(&suite, #function, function, roles, many)
 
 int main(int argc, char **argv)
 {

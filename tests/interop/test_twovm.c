@@ -3,47 +3,32 @@
  * Two machines, our module on both (tests/vm/run --peer): a cookie means that the buffer is the
  * sender's again, whatever the other machine has read, and whether its reader lives or not.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "counters.h"
 #include "link.h"
 #include "remote.h"
-#include "suite.h"
+#include "role.h"
 #include "zc.h"
 
 #define LIMIT_MS 80000
 #define SOCKETS 8
 
-struct link_kind {
-	const char *name;
-	bool v6;
-	bool larger;
-};
-
-static const struct link_kind links[] = {
+static const struct role links[] = {
 	{ "v4 small", false, false },
 	{ "v4 large", false, true },
 	{ "v6 small", true, false },
 	{ "v6 large", true, true },
 };
 
-static const struct link_kind *kind_of(void **state)
+static const struct role *role_of(void **state)
 {
 	return *state;
 }
 
-static void assert_flow(const char *who, const struct flow_result *result, uint32_t count)
+static void open_forced(struct pair *pair, const struct role *role)
 {
-	if (result->wrong || result->error)
-		fail_msg("%s: %u wrong, %s: %s", who, result->wrong, strerror(result->error),
-			 result->text);
-	assert_int_equal(result->messages, count);
-}
-
-static void open_forced(struct pair *pair, const struct link_kind *kind)
-{
-	pair_open(pair, kind->v6, kind->larger);
+	pair_open(pair, role->v6, role->larger);
 	assert_int_equal(zc_force(pair->fd), 0);
 }
 
@@ -64,10 +49,10 @@ static void overwritten__before_the_peer_reads(void **state)
 	struct counters before;
 	struct pair pair;
 
-	open_forced(&pair, kind_of(state));
+	open_forced(&pair, role_of(state));
 	assert_int_equal(counters_read(netns_here(), &before), 0);
 	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &sent);
-	assert_flow("sender", &sent, flow.count);
+	flow_assert("sender", &sent, &flow);
 	assert_int_equal(sent.cookies, flow.count);
 	assert_verdicts(&sent);
 	/* All went by the user's pages, through TCP's zerocopy. */
@@ -76,7 +61,7 @@ static void overwritten__before_the_peer_reads(void **state)
 	assert_true(counter_moved(netns_here(), &before, "zc_passes") >= flow.count / 16);
 	assert_int_equal(remote_receive_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
 	assert_int_equal(remote_finish(&pair.remote, &received), 0);
-	assert_flow("receiver", &received, flow.count);
+	flow_assert("receiver", &received, &flow);
 	pair_close(&pair);
 }
 
@@ -88,20 +73,20 @@ static void both_ways__at_once(void **state)
 	struct flow_result result;
 	struct pair out, in;
 
-	open_forced(&out, kind_of(state));
+	open_forced(&out, role_of(state));
 	pair_open_beside(&in, &out);
 	assert_int_equal(remote_set(&in.remote, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
 	assert_int_equal(remote_set(&in.remote, SOL_RDS, RDSZC_ZC_THRESHOLD, 0), 0);
 	assert_int_equal(remote_receive_start(&out.remote, &out.near, &there, LIMIT_MS), 0);
 	assert_int_equal(remote_send_start(&in.remote, &in.near, &back, LIMIT_MS), 0);
 	flow_send(out.fd, &out.far, &there, LIMIT_MS, &result);
-	assert_flow("our sender", &result, there.count);
+	flow_assert("our sender", &result, &there);
 	flow_receive(in.fd, &in.far, &back, LIMIT_MS, &result);
-	assert_flow("our receiver", &result, back.count);
+	flow_assert("our receiver", &result, &back);
 	assert_int_equal(remote_finish(&out.remote, &result), 0);
-	assert_flow("their receiver", &result, there.count);
+	flow_assert("their receiver", &result, &there);
 	assert_int_equal(remote_finish(&in.remote, &result), 0);
-	assert_flow("their sender", &result, back.count);
+	flow_assert("their sender", &result, &back);
 	assert_int_equal(result.cookies, back.count);
 	pair_close(&out);
 	pair_close(&in);
@@ -166,11 +151,11 @@ static void lanes_run(struct lane *lanes, size_t count, size_t must_end)
 
 static void lane_finish(struct lane *lane, const char *who)
 {
-	assert_flow(who, &lane->tx.result, lane->tx.flow.count);
+	flow_assert(who, &lane->tx.result, &lane->tx.flow);
 	assert_int_equal(lane->tx.result.cookies, lane->tx.flow.count);
 	assert_verdicts(&lane->tx.result);
 	assert_int_equal(remote_finish(&lane->pair.remote, &lane->received), 0);
-	assert_flow(who, &lane->received, lane->tx.flow.count);
+	flow_assert(who, &lane->received, &lane->tx.flow);
 	flow_tx_close(&lane->tx);
 	pair_close(&lane->pair);
 }
@@ -188,7 +173,7 @@ static void flood__eight_sockets_half_of_them_held(void **state)
 
 	memset(lanes, 0, sizeof(lanes));
 	assert_int_equal(counters_read(netns_here(), &before), 0);
-	pair_open(&lanes[0].pair, kind_of(state)->v6, kind_of(state)->larger);
+	pair_open(&lanes[0].pair, role_of(state)->v6, role_of(state)->larger);
 	for (i = 0; i < SOCKETS; i++)
 		lane_open(&lanes[i], i, &lanes[0], count);
 	for (i = 0; i < SOCKETS; i++)
@@ -212,14 +197,14 @@ static void killed_reader__gives_every_cookie_back(void **state)
 	struct lane lane = { 0 };
 	struct remote killer;
 
-	open_forced(&lane.pair, kind_of(state));
+	open_forced(&lane.pair, role_of(state));
 	assert_int_equal(remote_connect(&killer), 0);
 	assert_int_equal(flow_tx_open(&lane.tx, lane.pair.fd, &lane.pair.far, &flow), 0);
 	while (lane.tx.result.messages < flow.count / 2)
 		assert_true(flow_tx_send(&lane.tx));
 	assert_int_equal(remote_kill(&killer, &lane.pair.remote), 0);
 	lanes_run(&lane, 1, 1);
-	assert_flow("sender", &lane.tx.result, flow.count);
+	flow_assert("sender", &lane.tx.result, &flow);
 	assert_int_equal(lane.tx.result.cookies, flow.count);
 	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
 	flow_tx_close(&lane.tx);
@@ -227,25 +212,15 @@ static void killed_reader__gives_every_cookie_back(void **state)
 	pair_close(&lane.pair);
 }
 
-static void add_all(struct suite *suite, const char *name, CMUnitTestFunction function,
-		    size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		suite_add_state(suite, name, links[i].name, function, &links[i]);
-}
+#define ADD(function, many) role_add(&suite, #function, function, links, many)
 
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "twovm" };
 
-	add_all(&suite, "overwritten__before_the_peer_reads",
-		overwritten__before_the_peer_reads, 4);
-	add_all(&suite, "both_ways__at_once", both_ways__at_once, 4);
-	add_all(&suite, "flood__eight_sockets_half_of_them_held",
-		flood__eight_sockets_half_of_them_held, 2);
-	add_all(&suite, "killed_reader__gives_every_cookie_back",
-		killed_reader__gives_every_cookie_back, 2);
+	ADD(overwritten__before_the_peer_reads, 4);
+	ADD(both_ways__at_once, 4);
+	ADD(flood__eight_sockets_half_of_them_held, 2);
+	ADD(killed_reader__gives_every_cookie_back, 2);
 	return suite_run(&suite, argc, argv);
 }

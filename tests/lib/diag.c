@@ -13,6 +13,7 @@
 #include "diag.h"
 #include "netns.h"
 
+#define STATE_ESTABLISHED 1
 #define STATE_TIME_WAIT 6
 #define STATE_LISTEN 10
 #define FOUND_MAX 256
@@ -20,6 +21,7 @@
 struct found {
 	uint16_t port;
 	int lane;	/* only this one, -1: all */
+	const union rds_addr *local;	/* only established ones with this address, NULL: all */
 	size_t count;
 	struct inet_diag_sockid id[FOUND_MAX];
 	uint8_t families[FOUND_MAX];
@@ -32,6 +34,16 @@ static unsigned int lane_of(const struct found *found, const struct inet_diag_so
 	return ntohs(dialled ? id->idiag_sport : id->idiag_dport) % DIAG_LANES;
 }
 
+/* An accepted IPv4 connection is one of a listener for both, and has mapped addresses. */
+static bool is_local(const struct inet_diag_msg *message, const union rds_addr *local)
+{
+	const uint32_t *src = message->id.idiag_src;
+
+	if (local->sa.sa_family == AF_INET6)
+		return !memcmp(src, &local->in6.sin6_addr, sizeof(local->in6.sin6_addr));
+	return src[message->idiag_family == AF_INET6 ? 3 : 0] == local->in.sin_addr.s_addr;
+}
+
 static int on_socket(const struct nlmsghdr *header, void *data)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
@@ -41,6 +53,9 @@ static int on_socket(const struct nlmsghdr *header, void *data)
 	    message->id.idiag_dport != htons(found->port))
 		return MNL_CB_OK;
 	if (found->lane >= 0 && lane_of(found, &message->id) != (unsigned int)found->lane)
+		return MNL_CB_OK;
+	if (found->local && (message->idiag_state != STATE_ESTABLISHED ||
+			     !is_local(message, found->local)))
 		return MNL_CB_OK;
 	if (found->count < FOUND_MAX) {
 		found->id[found->count] = message->id;
@@ -151,14 +166,28 @@ int diag_kill_lane(const struct netns *ns, uint16_t port, unsigned int lane)
 	return run(ns, &found, true);
 }
 
-int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LANES])
+static int count_lanes(const struct netns *ns, struct found *found, unsigned int count[DIAG_LANES])
 {
-	struct found found = { .port = port, .lane = -1 };
-	int rc = run(ns, &found, false);
+	int rc = run(ns, found, false);
 	size_t i;
 
 	memset(count, 0, DIAG_LANES * sizeof(*count));
-	for (i = 0; i < found.count; i++)
-		count[lane_of(&found, &found.id[i])]++;
+	for (i = 0; i < found->count; i++)
+		count[lane_of(found, &found->id[i])]++;
 	return rc;
+}
+
+int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LANES])
+{
+	struct found found = { .port = port, .lane = -1 };
+
+	return count_lanes(ns, &found, count);
+}
+
+int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
+		  unsigned int count[DIAG_LANES])
+{
+	struct found found = { .port = port, .lane = -1, .local = local };
+
+	return count_lanes(ns, &found, count);
 }

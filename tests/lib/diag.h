@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-struct netns;
+#include "rds.h"
 
 /* Aborts (RST) every connection from or to a TCP port; returns how many, -1 on failure. */
 int diag_kill(const struct netns *ns, uint16_t port);
@@ -20,5 +20,9 @@ int diag_count(const struct netns *ns, uint16_t port);
 #define DIAG_LANES 8
 int diag_kill_lane(const struct netns *ns, uint16_t port, unsigned int lane);
 int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LANES]);
+
+/* The same for those that are established and have this local address. */
+int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
+		  unsigned int count[DIAG_LANES]);
 
 #endif

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Both ends of a stream of messages. */
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "flow.h"
 #include "module.h"
@@ -55,6 +58,14 @@ static void failed(struct flow_result *result, const char *what, int error)
 		return;
 	result->error = error;
 	wrong(result, "%s %u: %s", what, result->messages, strerror(error));
+}
+
+void flow_assert(const char *who, const struct flow_result *result, const struct flow *flow)
+{
+	if (result->wrong || result->error)
+		fail_msg("%s: %u wrong, %s: %s", who, result->wrong, strerror(result->error),
+			 result->text);
+	assert_int_equal(result->messages, flow->count);
 }
 
 /* ---- sending ---- */

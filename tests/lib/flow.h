@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Streams of messages that both ends can compute: message i has a length and a pattern, so a
- * receiver knows what must come next without being told. Nothing here fails a test: what is found
- * goes into a result that can travel to the other VM.
+ * receiver knows what must come next without being told. What is found goes into a result that can
+ * travel to the other VM; only flow_assert() fails a test.
  */
 #ifndef TESTS_FLOW_H
 #define TESTS_FLOW_H
@@ -35,6 +35,9 @@ struct flow_result {
 };
 
 size_t flow_length(const struct flow *flow, uint32_t i);
+
+/* All of the flow was sent, or received, and nothing was wrong with it. */
+void flow_assert(const char *who, const struct flow_result *result, const struct flow *flow);
 
 /* ---- sending: up to FLOW_DEPTH cookies are out, each buffer is overwritten at its cookie ---- */
 

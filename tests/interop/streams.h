@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Streams both ways between two machines, by some pairs of sockets on the same two addresses, and
+ * something that happens in their middle.
+ */
+#ifndef TESTS_STREAMS_H
+#define TESTS_STREAMS_H
+
+#include "counters.h"
+#include "remote.h"
+#include "role.h"
+
+#define STREAMS_MAX 8
+#define STREAMS_LIMIT_MS 60000
+
+struct stream {
+	struct pair pair;
+	struct flow flow;
+	struct flow_result ours, theirs;
+	union {
+		struct flow_tx tx;	/* of one that goes to the peer */
+		struct flow_rx rx;	/* of one that comes from it */
+	};
+};
+
+struct streams {
+	size_t count;			/* so many each way */
+	struct stream out[STREAMS_MAX], in[STREAMS_MAX];
+	struct remote helper;
+	struct counters before;		/* when no socket was open yet */
+	uint32_t happened;
+};
+
+typedef void happening(struct streams *streams);
+
+/* Messages of 0 to @max bytes by zerocopy, @messages for each pair of sockets. */
+void streams_open(struct streams *streams, const struct role *role, size_t count,
+		  uint32_t messages, uint32_t max);
+
+/* So many messages of each stream to the peer may be missing, where it is known to lose some. */
+void streams_allow_gaps(struct streams *streams, uint32_t gaps);
+
+/* To their end; @happens is called @times over, while streams are under way in both directions. */
+void streams_run(struct streams *streams, happening *happens, uint32_t times);
+
+/* All came, in order, and each pair of sockets still works. Returns how many the peer lost. */
+uint32_t streams_finish(struct streams *streams, uint32_t times);
+
+uint64_t streams_moved(const struct streams *streams, const char *counter);
+
+/* One flow there and one back between two sockets: all is well with the connection. */
+void pair_settle(struct pair *pair, const struct flow *flow);
+
+#endif

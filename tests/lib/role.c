@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tests that run once for each role. */
+#include "role.h"
+
+void role_add(struct suite *suite, const char *name, CMUnitTestFunction function,
+	      const struct role *roles, size_t many)
+{
+	size_t i;
+
+	for (i = 0; i < many; i++)
+		suite_add_state(suite, name, roles[i].name, function, &roles[i]);
+}
