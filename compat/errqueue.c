@@ -3,9 +3,9 @@
  * errqueue.c - recvmsg(MSG_ERRQUEUE) for zerocopy cookies.
  *
  * Readers run side by side. A read detaches its records under the lock of the source, copies them
- * without it, and frees them or, if the copy faults, puts them back: so no record is lost, and none is
- * given to two. A peek copies cookies under that lock and detaches nothing: other readers never find
- * the queue empty because of it.
+ * without it, and frees them or, if the copy faults, puts them back: so no record is lost, and none
+ * is given to two. A peek copies cookies under that lock and detaches nothing: other readers never
+ * find the queue empty because of it.
  */
 #include <linux/errqueue.h>
 #include <linux/in.h>
@@ -105,7 +105,9 @@ static int rdsz_errqueue_read(struct msghdr *msg, u32 room, const struct rdsz_er
 	return rdsz_errqueue_finish(msg, n, batch.total);
 }
 
-/* Where memory is short for all that fit, a peek shows fewer cookies, and says that there are more. */
+/*
+ * Where memory is short for all that fit, a peek shows fewer cookies, and says that there are more.
+ */
 static int rdsz_errqueue_peek(struct msghdr *msg, u32 room, const struct rdsz_errqueue_source *src,
 			      void *priv)
 {
@@ -156,13 +158,14 @@ static int rdsz_errqueue_no_room(struct msghdr *msg, bool control, int flags,
  * @msg: data gets cookies, a u32 each; control gets one sock_extended_err (SOL_IP, IP_RECVERR) with
  *	their number in ee_data and the verdict of all of them in ee_code
  * @len: size of the data buffer
- * @flags: with MSG_PEEK nothing is taken, and ee_data is the number that a read with more room returns
+ * @flags: with MSG_PEEK nothing is taken, and ee_data is the number that a read with more room
+ *	returns
  * @src: the records
  * @priv: argument of its calls
  *
- * MSG_TRUNC in msg_flags says that more of the same verdict wait. A data buffer of less than four bytes
- * takes nothing (ee_data 0, or as above when peeking). A control buffer that is missing or too short
- * takes nothing either, and sets MSG_CTRUNC.
+ * MSG_TRUNC in msg_flags says that more of the same verdict wait. A data buffer of less than four
+ * bytes takes nothing (ee_data 0, or as above when peeking). A control buffer that is missing or
+ * too short takes nothing either, and sets MSG_CTRUNC.
  *
  * Context: process, may sleep.
  * Return: bytes of cookies; -EAGAIN: no record waits; -EFAULT: nothing was taken.

@@ -2,9 +2,9 @@
 /*
  * errqueue.h - recvmsg(MSG_ERRQUEUE) for zerocopy cookies: read or peek, any number at once.
  *
- * The core's sock_recv_errqueue() takes one skb per call, loses it if the copy to the user faults, and
- * takes it even with MSG_PEEK, on every kernel. Here the records are list nodes of the socket's own,
- * and what the socket says about them comes through struct rdsz_errqueue_source.
+ * The core's sock_recv_errqueue() takes one skb per call, loses it if the copy to the user faults,
+ * and takes it even with MSG_PEEK, on every kernel. Here the records are list nodes of the socket's
+ * own, and what the socket says about them comes through struct rdsz_errqueue_source.
  */
 #ifndef RDSZ_COMPAT_ERRQUEUE_H
 #define RDSZ_COMPAT_ERRQUEUE_H
@@ -24,11 +24,12 @@ struct rdsz_errqueue_batch {
 };
 
 /**
- * struct rdsz_errqueue_source - a queue of records; all calls in process context, any number at once
+ * struct rdsz_errqueue_source - a queue of records; all calls in process context, any number at
+ * once
  * @peek: fill in @batch, and copy the first @max cookies of the run to @cookies (@max may be 0);
  *	returns how many. Takes nothing.
- * @take: fill in @batch as it was before, and move the first @max records of the run to @out; returns
- *	how many. What is taken is seen by no other reader.
+ * @take: fill in @batch as it was before, and move the first @max records of the run to @out;
+ *	returns how many. What is taken is seen by no other reader.
  * @cookie: the cookie of a record
  * @untake: put taken records back to the head of the run they came from, and wake whoever waits for
  *	records, for meanwhile it looked as if there were none

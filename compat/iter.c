@@ -5,5 +5,5 @@
 #include "iter.h"
 
 #if RDSZ_MSGHDR_HAS_UBUF
-struct sk_buff rdsz_foreign_skb;	/* never sent, never looked into: see rdsz_foreign_ubuf_put() */
+struct sk_buff rdsz_foreign_skb;	/* never sent: see rdsz_foreign_ubuf_put() */
 #endif

@@ -140,8 +140,8 @@ static inline void rdsz_foreign_ubuf_get(struct ubuf_info *ubuf)
 }
 
 /*
- * Let go of them, with the verdict. io_uring tells its user "copied" unless some release was a success
- * that came with an skb; it looks at no more than whether there is one.
+ * Let go of them, with the verdict. io_uring tells its user "copied" unless some release was a
+ * success that came with an skb; it looks at no more than whether there is one.
  */
 static inline void rdsz_foreign_ubuf_put(struct ubuf_info *ubuf, bool copied)
 {

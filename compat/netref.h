@@ -2,8 +2,8 @@
 /*
  * netref.h - a full namespace reference for a kernel TCP socket.
  *
- * A kernel socket holds none, and TCP then stops its timers at close. A close that has to linger needs
- * them, so it upgrades first.
+ * A kernel socket holds none, and TCP then stops its timers at close. A close that has to linger
+ * needs them, so it upgrades first.
  */
 #ifndef RDSZ_COMPAT_NETREF_H
 #define RDSZ_COMPAT_NETREF_H

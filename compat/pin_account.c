@@ -54,10 +54,10 @@ void rdsz_pin_account_flush(void)
 #else
 
 /*
- * account_locked_vm() sleeps on the lock of the address space, and charges end in softirq. So what is
- * given back goes over a list to a work item. It was allocated at charge time: giving back cannot
- * fail. A charge that fails looks whether something is on that list, for its user was told already
- * that the buffer is free again.
+ * account_locked_vm() sleeps on the lock of the address space, and charges end in softirq. So what
+ * is given back goes over a list to a work item. It was allocated at charge time: giving back
+ * cannot fail. A charge that fails looks whether something is on that list, for its user was told
+ * already that the buffer is free again.
  */
 struct rdsz_pin_debt {
 	struct llist_node	node;

@@ -3,9 +3,9 @@
  * pin_account.h - counts pinned user pages against RLIMIT_MEMLOCK.
  *
  * Where the kernel exports mm_account_pinned_pages(), that does it: pages are counted per user. All
- * kernels known export it. Where one does not, or with COMPAT_FORCE=pin_account, account_locked_vm()
- * does it: same page count, same exemption (CAP_IPC_LOCK), same errno, but counted per address space
- * (VmLck in /proc/PID/status), not per user.
+ * kernels known export it. Where one does not, or with COMPAT_FORCE=pin_account,
+ * account_locked_vm() does it: same page count, same exemption (CAP_IPC_LOCK), same errno, but
+ * counted per address space (VmLck in /proc/PID/status), not per user.
  */
 #ifndef RDSZ_COMPAT_PIN_ACCOUNT_H
 #define RDSZ_COMPAT_PIN_ACCOUNT_H

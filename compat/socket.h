@@ -13,13 +13,16 @@
 
 #include "gen/config.h"
 
-/* The address of proto_ops.bind and .connect. 7.2 made it a type of its own; before: struct sockaddr. */
+/*
+ * The address of proto_ops.bind and .connect. 7.2 made it a type of its own; before: struct
+ * sockaddr.
+ */
 #if RDSZ_PROTO_OPS_BIND_TAKES_UNSIZED
 typedef struct sockaddr_unsized rdsz_sockaddr_t;
 #elif RDSZ_PROTO_OPS_BIND_TAKES_SOCKADDR
 typedef struct sockaddr rdsz_sockaddr_t;
 #else
-#error "proto_ops.bind of this kernel takes neither sockaddr nor sockaddr_unsized (known: 5.10 .. 7.3)"
+#error "proto_ops.bind takes neither sockaddr nor sockaddr_unsized (known: 5.10 .. 7.3)"
 #endif
 
 static inline int rdsz_kernel_bind(struct socket *sock, struct sockaddr_storage *addr, int len)

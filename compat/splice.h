@@ -2,9 +2,9 @@
 /*
  * splice.h - gives pages of our own to TCP by reference, in one send for many.
  *
- * Each of TCP's buffers holds a reference on the pages, wherever it is passed on to, and nobody hears of
- * the end: so it is for pages that nobody writes to again. Kernels that still have sendpage ignore the
- * flag, where they know it, and copy.
+ * Each of TCP's buffers holds a reference on the pages, wherever it is passed on to, and nobody
+ * hears of the end: so it is for pages that nobody writes to again. Kernels that still have
+ * sendpage ignore the flag, where they know it, and copy.
  */
 #ifndef RDSZ_COMPAT_SPLICE_H
 #define RDSZ_COMPAT_SPLICE_H

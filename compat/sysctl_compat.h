@@ -20,7 +20,8 @@ typedef struct ctl_table rdsz_ctl_table_t;
 #endif
 
 /*
- * @table has @nr_entries entries and, behind them, one of zeroes: without it 5.10 and 6.1 run past the
+ * @table has @nr_entries entries and, behind them, one of zeroes: without it 5.10 and 6.1 run past
+ *	the
  * end, and from 6.12 on it must not be counted, or the registration fails.
  */
 static inline struct ctl_table_header *rdsz_register_net_sysctl(struct net *net, const char *path,

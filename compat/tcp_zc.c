@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tcp_zc.c - what both forms of zerocopy sends share: the end of an object, and the end of the module.
+ * tcp_zc.c - what both forms of zerocopy sends share: the end of an object, and the end of the
+ * module.
  *
  * Unloading. TCP calls functions of this module when it frees an skb, which may be long after its
- * socket was closed. No module reference is taken for that. Instead each object that TCP has seen (and
- * each hooked socket) counts in rdsz_zc_outstanding, and its last act, inside an RCU read section, is
- * to count itself out. Module exit waits for zero and then for those sections to end.
+ * socket was closed. No module reference is taken for that. Instead each object that TCP has seen
+ * (and each hooked socket) counts in rdsz_zc_outstanding, and its last act, inside an RCU read
+ * section, is to count itself out. Module exit waits for zero and then for those sections to end.
  */
 #define pr_fmt(fmt) "rds_zc: " fmt
 
@@ -23,10 +24,10 @@
 atomic_t rdsz_zc_outstanding = ATOMIC_INIT(0);
 
 /*
- * Can the pages reach the device as they are? TCP asks only sk_route_caps, where software segmentation
- * counts as scatter-gather; behind it the pages are copied for a device that cannot gather, and nobody
- * is told. So ask the device of the route too. A bit that changes under us costs the truth of a
- * verdict, no more.
+ * Can the pages reach the device as they are? TCP asks only sk_route_caps, where software
+ * segmentation counts as scatter-gather; behind it the pages are copied for a device that cannot
+ * gather, and nobody is told. So ask the device of the route too. A bit that changes under us costs
+ * the truth of a verdict, no more.
  */
 bool rdsz_zc_usable(struct sock *sk)
 {
@@ -92,6 +93,8 @@ void rdsz_zc_wait_idle(void)
 		pr_warn("unloading waits for TCP to let go of %d sends or sockets\n",
 			atomic_read(&rdsz_zc_outstanding));
 	synchronize_rcu();
-	/* A task preempted between the end of its read section and its return is still in our text. */
+	/*
+	 * A task preempted between the end of its read section and its return is still in our text.
+	 */
 	synchronize_rcu_tasks();
 }

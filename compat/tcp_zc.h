@@ -3,14 +3,14 @@
  * tcp_zc.h - lends user pages to a kernel TCP socket, and tells when TCP has let go of them.
  *
  * Two forms behind one call:
- *   tcp_zc_ubuf.c      6.1 and newer: our own ubuf_info goes with each send (msghdr.msg_ubuf), and each
- *                      skb that refers to the pages holds a reference on it.
+ *   tcp_zc_ubuf.c      6.1 and newer: our own ubuf_info goes with each send (msghdr.msg_ubuf), and
+ *                      each skb that refers to the pages holds a reference on it.
  *   tcp_zc_errqueue.c  5.10, and anywhere with COMPAT_FORCE=tcp_errqueue: the socket's own
  *                      MSG_ZEROCOPY; what is done comes back as id ranges on its error queue.
  *
- * References on a struct rdsz_zc: one of the sender, from rdsz_zc_init() to rdsz_zc_put(), and TCP's:
- * one per skb (first form) or per send call (second form). The last one to go, in any context up to
- * softirq, calls release() once; after that TCP cannot read the pages any more.
+ * References on a struct rdsz_zc: one of the sender, from rdsz_zc_init() to rdsz_zc_put(), and
+ * TCP's: one per skb (first form) or per send call (second form). The last one to go, in any
+ * context up to softirq, calls release() once; after that TCP cannot read the pages any more.
  */
 #ifndef RDSZ_COMPAT_TCP_ZC_H
 #define RDSZ_COMPAT_TCP_ZC_H

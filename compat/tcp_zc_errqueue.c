@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tcp_zc_errqueue.c - zerocopy sends as any user of TCP makes them: MSG_ZEROCOPY and the error queue.
- * For 5.10, whose TCP takes no completion of ours.
+ * tcp_zc_errqueue.c - zerocopy sends as any user of TCP makes them: MSG_ZEROCOPY and the error
+ * queue. For 5.10, whose TCP takes no completion of ours.
  *
- * Objects. TCP numbers the send calls of a socket that took bytes. For each, a struct rdsz_zc_lent with
- * the number it will get waits in rdsz_zc_sock.lent, in order, and holds one reference on the rdsz_zc.
- * TCP reports ranges of numbers by an skb on sk_error_queue and a call of sk_error_report; our hook
- * there takes both lists apart. An rdsz_zc_sock is found by its sock, in a hash table.
+ * Objects. TCP numbers the send calls of a socket that took bytes. For each, a struct rdsz_zc_lent
+ * with the number it will get waits in rdsz_zc_sock.lent, in order, and holds one reference on the
+ * rdsz_zc. TCP reports ranges of numbers by an skb on sk_error_queue and a call of sk_error_report;
+ * our hook there takes both lists apart. An rdsz_zc_sock is found by its sock, in a hash table.
  *
  * Life. What TCP reports from has a reference on the sock, so every call of the hook is over before
- * sk_destruct is called, which is hooked too. TCP drops reports once the socket is closed (SOCK_DEAD),
- * so the hook of sk_destruct is the first moment when the rest is known to be free: no skb with user
- * pages is left then, for each holds the sock. There the rdsz_zc_sock ends. Neither hook is ever taken
- * out; rdsz_zc_sock_detach() cuts only the way back to the caller.
+ * sk_destruct is called, which is hooked too. TCP drops reports once the socket is closed
+ * (SOCK_DEAD), so the hook of sk_destruct is the first moment when the rest is known to be free: no
+ * skb with user pages is left then, for each holds the sock. There the rdsz_zc_sock ends. Neither
+ * hook is ever taken out; rdsz_zc_sock_detach() cuts only the way back to the caller.
  *
  * Locks. @lock covers the fields, and a caller of wake() holds it, so that nobody is woken after
  * detach. release() is called without it.
  *
- * Contexts. Hooks: up to softirq, perhaps with the lock of the TCP socket held, which is never taken.
- * Sends: kernel threads only. 5.10 insists on process context, and the sender is charged for the pages
- * by TCP, which costs a kernel thread nothing and a user a second charge.
+ * Contexts. Hooks: up to softirq, perhaps with the lock of the TCP socket held, which is never
+ * taken. Sends: kernel threads only. 5.10 insists on process context, and the sender is charged for
+ * the pages by TCP, which costs a kernel thread nothing and a user a second charge.
  */
 #include <linux/errqueue.h>
 #include <linux/hashtable.h>
@@ -127,9 +127,9 @@ static void rdsz_zc_reported(struct rdsz_zc_sock *zs, u32 lo, u32 hi, bool copie
 }
 
 /*
- * Take what TCP has reported. Not by sock_dequeue_err_skb(), which calls sk_error_report again for each
- * further report, and so would call us from within ourselves. The skb goes first: it is what TCP counts
- * against optmem_max, and whoever is woken by the report needs that room.
+ * Take what TCP has reported. Not by sock_dequeue_err_skb(), which calls sk_error_report again for
+ * each further report, and so would call us from within ourselves. The skb goes first: it is what
+ * TCP counts against optmem_max, and whoever is woken by the report needs that room.
  */
 static void rdsz_zc_drain(struct rdsz_zc_sock *zs)
 {
@@ -262,8 +262,9 @@ static void rdsz_zc_unlend(struct rdsz_zc_sock *zs, struct rdsz_zc_lent *lent)
 }
 
 /*
- * TCP had no room for another completion. If some are on their way, one of them will wake the caller.
- * If the last of them came meanwhile, there is room now: 0, try again. Else it is no matter of time.
+ * TCP had no room for another completion. If some are on their way, one of them will wake the
+ * caller. If the last of them came meanwhile, there is room now: 0, try again. Else it is no matter
+ * of time.
  */
 static int rdsz_zc_starve(struct rdsz_zc_sock *zs, u32 reports)
 {

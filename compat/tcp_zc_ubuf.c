@@ -2,10 +2,10 @@
 /*
  * tcp_zc_ubuf.c - zerocopy sends with a ubuf_info of our own; kernels from 6.1 on.
  *
- * TCP takes a reference for each skb that points to the pages, and passes it on when it clones. Each
- * is dropped through the completion below with the word whether the pages travelled as they were.
- * 6.1 also takes one for the duration of the send call, and drops it as a success without an skb; from
- * 6.12 on it relies on the sender's. Both come out the same here.
+ * TCP takes a reference for each skb that points to the pages, and passes it on when it clones.
+ * Each is dropped through the completion below with the word whether the pages travelled as they
+ * were. 6.1 also takes one for the duration of the send call, and drops it as a success without an
+ * skb; from 6.12 on it relies on the sender's. Both come out the same here.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
@@ -73,8 +73,8 @@ void rdsz_zc_init(struct rdsz_zc *zc, void (*release)(struct rdsz_zc *zc))
  * rdsz_zc_sock_init() - prepare a TCP socket for rdsz_zc_sendmsg()
  * @zsp: filled in
  * @sk: kernel TCP socket that has not sent anything
- * @wake: called after rdsz_zc_sendmsg() has said -ENOBUFS, as soon as trying again makes sense; perhaps
- *	before that call returns. Any context up to softirq, a spinlock held.
+ * @wake: called after rdsz_zc_sendmsg() has said -ENOBUFS, as soon as trying again makes sense;
+ *	perhaps before that call returns. Any context up to softirq, a spinlock held.
  * @arg: its argument
  *
  * Context: process, may sleep; takes the lock of @sk.
@@ -111,8 +111,8 @@ void rdsz_zc_sock_detach(struct rdsz_zc_sock *zs)
  * Context: process, may sleep only for memory if msg_flags has MSG_DONTWAIT. See
  *	rdsz_zc_needs_worker().
  * Return: bytes that TCP took, or
- *	-EAGAIN: TCP is full; -ENOBUFS: it cannot take zerocopy now, but earlier sends are on their way:
- *	wait for wake(); -EOPNOTSUPP: send it as a copy; else TCP's error.
+ *	-EAGAIN: TCP is full; -ENOBUFS: it cannot take zerocopy now, but earlier sends are on their
+ *	way: wait for wake(); -EOPNOTSUPP: send it as a copy; else TCP's error.
  */
 ssize_t rdsz_zc_sendmsg(struct rdsz_zc_sock *zs, struct rdsz_zc *zc, struct msghdr *msg, size_t len)
 {

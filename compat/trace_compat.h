@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * trace_compat.h - trace events. Needs -I$(src) in ccflags-y for TRACE_INCLUDE_PATH, on every kernel.
+ * trace_compat.h - trace events. Needs -I$(src) in ccflags-y for TRACE_INCLUDE_PATH, on every
+ * kernel.
  */
 #ifndef RDSZ_COMPAT_TRACE_H
 #define RDSZ_COMPAT_TRACE_H

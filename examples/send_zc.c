@@ -56,7 +56,7 @@ static void reap(int fd)
 {
 	struct pollfd pollfd = { .fd = fd };
 	uint32_t cookies[BUFFERS];
-	char control[128] __attribute__((aligned(8)));	/* says too whether the kernel had to copy */
+	char control[128] __attribute__((aligned(8)));	/* whether the kernel had to copy */
 	struct iovec iov = { cookies, sizeof(cookies) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
 			      .msg_controllen = sizeof(control) };

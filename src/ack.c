@@ -2,18 +2,18 @@
 /*
  * ack.c - when a message is done: what TCP acknowledges, and what the peer's RDS acknowledges.
  *
- * TCP's acknowledgement gives the sender its send buffer space back, whoever the peer is. Whether it
- * also ends the message depends on the peer. In-tree RDS says nothing more, so there it does. One of
- * ours tells, by h_ack in every frame, up to which sequence number it has put messages into the queue
- * of a socket or refused them for good; until then a message is retained, and goes out again if the
- * connection is lost. Who the peer is it tells on each connection anew, and before that nothing is
- * forgotten.
+ * TCP's acknowledgement gives the sender its send buffer space back, whoever the peer is. Whether
+ * it also ends the message depends on the peer. In-tree RDS says nothing more, so there it does.
+ * One of ours tells, by h_ack in every frame, up to which sequence number it has put messages into
+ * the queue of a socket or refused them for good; until then a message is retained, and goes out
+ * again if the connection is lost. Who the peer is it tells on each connection anew, and before
+ * that nothing is forgotten.
  *
- * The other direction: frames that go out anyway carry our h_ack. Where none goes, a frame of its own
- * does, after RDSZ_ACK_MSGS messages or RDSZ_ACK_BYTES bytes, or after RDSZ_ACK_DELAY_NS.
+ * The other direction: frames that go out anyway carry our h_ack. Where none goes, a frame of its
+ * own does, after RDSZ_ACK_MSGS messages or RDSZ_ACK_BYTES bytes, or after RDSZ_ACK_DELAY_NS.
  *
- * What was learned from the peer, and what we owe it, is written under the lock of the TCP socket and
- * belongs to one connection.
+ * What was learned from the peer, and what we owe it, is written under the lock of the TCP socket
+ * and belongs to one connection.
  */
 #include "hrtimer_compat.h"
 #include "rdsz.h"
@@ -96,7 +96,9 @@ static bool rdsz_retains_less(struct rdsz_path *path)
 		test_and_clear_bit(RDSZ_PATH_RETAIN_FULL, &path->flags);
 }
 
-/* True if so much is retained that no more messages go out; held by the caller until some are gone. */
+/*
+ * True if so much is retained that no more messages go out; held by the caller until some are gone.
+ */
 bool rdsz_path_hold_queue(struct rdsz_path *path)
 	__must_hold(&path->lock)
 {

@@ -3,12 +3,12 @@
  * address.c - addresses that leave this host take their connections with them.
  *
  * A connection of an address that is gone cannot send, not even its end; without this it would look
- * up until TCP gives up. The messages stay, and the path comes back when the address does: the small
- * side keeps trying, the large side wakes the peer if it has something to say.
+ * up until TCP gives up. The messages stay, and the path comes back when the address does: the
+ * small side keeps trying, the large side wakes the peer if it has something to say.
  *
- * The IPv6 chain is called in atomic context, the IPv4 one under RTNL. Both after the address is out
- * of the kernel's tables, so an address that another interface has, too, is still found there. A
- * namespace that ends loses its addresses after our part of it has gone.
+ * The IPv6 chain is called in atomic context, the IPv4 one under RTNL. Both after the address is
+ * out of the kernel's tables, so an address that another interface has, too, is still found there.
+ * A namespace that ends loses its addresses after our part of it has gone.
  */
 #include <linux/inetdevice.h>
 #include <net/addrconf.h>

@@ -133,8 +133,8 @@ struct rdsz_sock *rdsz_sock_after(struct rdsz_net *rn, u64 id)
 }
 
 /*
- * Nothing can find the socket any more, and syscalls on it are over. Messages that TCP still carries
- * lose their sender here; their payload waits for TCP on its own.
+ * Nothing can find the socket any more, and syscalls on it are over. Messages that TCP still
+ * carries lose their sender here; their payload waits for TCP on its own.
  */
 static int rdsz_release(struct socket *sock)
 {
@@ -258,7 +258,9 @@ static __poll_t rdsz_cong_events(const struct rdsz_sock *rs)
 	return READ_ONCE(rs->af_rds) ? EPOLLIN | EPOLLRDNORM | EPOLLWRBAND : EPOLLWRBAND;
 }
 
-/* Cookies raise POLLERR unless the socket asked for the cmsg form, then POLLIN: see completion.c. */
+/*
+ * Cookies raise POLLERR unless the socket asked for the cmsg form, then POLLIN: see completion.c.
+ */
 static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wait)
 {
 	struct rdsz_sock *rs = rdsz_sk(sock->sk);
@@ -296,8 +298,8 @@ static int rdsz_bytes_of_next(struct rdsz_sock *rs)
 }
 
 /*
- * TCP knows one type of service, so every value becomes 0. As in-tree, it can be set once there is a
- * transport, and until the first message goes out.
+ * TCP knows one type of service, so every value becomes 0. As in-tree, it can be set once there is
+ * a transport, and until the first message goes out.
  */
 static int rdsz_set_tos(struct rdsz_sock *rs, const u8 __user *from)
 {

@@ -101,7 +101,10 @@ static int rdsz_bind_port(struct rdsz_sock *rs, const struct rdsz_endpoint *want
 	__be16 port = want->port;
 	int err;
 
-	/* Readers may find the socket as soon as it is in the table: all but the port is set before. */
+	/*
+	 * Readers may find the socket as soon as it is in the table: all but the port is set
+	 * before.
+	 */
 	rs->local = *want;
 	if (port)
 		err = rdsz_bind_insert(rs, want, port);
@@ -171,7 +174,8 @@ err_map:
  * @want: address, and port or 0
  *
  * Context: process, may sleep: the first bind of a namespace opens the listener.
- * Return: 0, -EINVAL, -EADDRNOTAVAIL, -ENOPROTOOPT, -EADDRINUSE, -ENETDOWN (TCP port taken), -ENOMEM.
+ * Return: 0, -EINVAL, -EADDRNOTAVAIL, -ENOPROTOOPT, -EADDRINUSE, -ENETDOWN (TCP port taken),
+ * -ENOMEM.
  */
 int rdsz_bind(struct rdsz_sock *rs, const struct rdsz_endpoint *want)
 {

@@ -4,14 +4,14 @@
  *
  * A cookie means: the buffer is yours again. It never means "delivered". Exactly one comes back for
  * each message sent with a cookie, and none for a send that failed. It may be there before sendmsg
- * returns (the payload was copied), and it is never there while the message could still be read from
- * the user's pages by us, by TCP, or by a reader on this host: the record hangs on the payload, and
- * the payload's last put is what makes it ready.
+ * returns (the payload was copied), and it is never there while the message could still be read
+ * from the user's pages by us, by TCP, or by a reader on this host: the record hangs on the
+ * payload, and the payload's last put is what makes it ready.
  *
  * Room is reserved at send time, so that nothing can fail when a message completes in softirq.
  * Batches are made when somebody reads. There is one ready list per verdict, so that verdicts which
- * alternate still make long runs; order holds within each. A queue outlives its socket: records that
- * become ready after close() are freed unseen.
+ * alternate still make long runs; order holds within each. A queue outlives its socket: records
+ * that become ready after close() are freed unseen.
  */
 #include <linux/errqueue.h>
 #include <linux/slab.h>

@@ -2,9 +2,10 @@
 /*
  * cong.c - congestion maps: one bit for each port of an address, 1 = do not send.
  *
- * Maps are kept per namespace and address. A socket sets and clears the bit of its port in the map of
- * its address; each peer of that address gets the whole map by an update. What a peer sent stands in
- * the map of the peer's address. Loop conns use one map for both directions, so no update is needed.
+ * Maps are kept per namespace and address. A socket sets and clears the bit of its port in the map
+ * of its address; each peer of that address gets the whole map by an update. What a peer sent
+ * stands in the map of the peer's address. Loop conns use one map for both directions, so no update
+ * is needed.
  *
  * Bits are changed with atomic operations or, by an update, copied over; readers need no lock. The
  * tree is under cong_lock, in any context up to softirq. Order for those who wait: change the bits,

@@ -2,8 +2,9 @@
 /*
  * conn.c - the connections of a namespace, by address pair and transport.
  *
- * A conn lives from its first use until it was idle for long (idle.c), or its namespace ends. The table
- * holds one reference; so do each message, transmit pass and TCP connection, and whoever looked it up.
+ * A conn lives from its first use until it was idle for long (idle.c), or its namespace ends. The
+ * table holds one reference; so do each message, transmit pass and TCP connection, and whoever
+ * looked it up.
  */
 #include <linux/slab.h>
 
@@ -33,7 +34,9 @@ void rdsz_conn_hold(struct rdsz_conn *conn)
 	refcount_inc(&conn->refs);
 }
 
-/* The last reference is gone. Perhaps in softirq, when TCP lets go of a pass; nothing here sleeps. */
+/*
+ * The last reference is gone. Perhaps in softirq, when TCP lets go of a pass; nothing here sleeps.
+ */
 static void rdsz_conn_free(struct rdsz_conn *conn)
 {
 	kfree(conn->tomb);
@@ -187,7 +190,9 @@ static void rdsz_conn_remember(struct rdsz_net *rn, struct rdsz_conn *conn)
 	rdsz_stat_inc(rn, conn_remembered);
 }
 
-/* Look-ups see a conn before walkers do. Returns the one that was there before, NULL, or an error. */
+/*
+ * Look-ups see a conn before walkers do. Returns the one that was there before, NULL, or an error.
+ */
 static struct rdsz_conn *rdsz_conn_insert(struct rdsz_net *rn, struct rdsz_conn *conn)
 	__must_hold(&rn->conn_lock)
 {
@@ -247,8 +252,8 @@ struct rdsz_conn *rdsz_conn_get_or_create(struct rdsz_net *rn, const struct rdsz
  * @rn: namespace
  * @prev: conn returned before, its reference is dropped; NULL to start
  *
- * Conns leave the list when the namespace ends, or when nobody has a reference; so the place of @prev
- * stays good.
+ * Conns leave the list when the namespace ends, or when nobody has a reference; so the place of
+ * @prev stays good.
  *
  * Context: any up to softirq.
  * Return: the next conn, with a reference, or NULL.
@@ -323,8 +328,8 @@ bool rdsz_conn_is_quiet(struct rdsz_conn *conn)
 }
 
 /*
- * True if the table's reference was the last and is gone: the conn cannot be found any more. Its works
- * hold no reference, so they are looked at; only who has a reference could start one.
+ * True if the table's reference was the last and is gone: the conn cannot be found any more. Its
+ * works hold no reference, so they are looked at; only who has a reference could start one.
  */
 static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 	__must_hold(&rn->conn_lock)
@@ -341,8 +346,10 @@ static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 }
 
 /**
- * rdsz_conn_bury() - let go of a conn that nobody uses; a tombstone stays if its peer was ever heard
- * @conn: conn that was quiet just now, with the caller's reference, which is gone if it could be buried
+ * rdsz_conn_bury() - let go of a conn that nobody uses; a tombstone stays if its peer was ever
+ * heard
+ * @conn: conn that was quiet just now, with the caller's reference, which is gone if it could be
+ *	buried
  *
  * Context: process, may sleep.
  * Return: true if it is gone.
@@ -360,7 +367,7 @@ bool rdsz_conn_bury(struct rdsz_conn *conn)
 		return false;
 	conn->tomb = tomb;
 	spin_lock_bh(&rn->conn_lock);
-	refcount_dec(&conn->refs);	/* the caller's; the table's keeps it while we hold the lock */
+	refcount_dec(&conn->refs);	/* the caller's; the table has one, and we the lock */
 	gone = rdsz_conn_leave(rn, conn);
 	if (!gone) {
 		refcount_inc(&conn->refs);

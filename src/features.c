@@ -2,7 +2,8 @@
 /*
  * features.c - /sys/module/rds_zc/features: a file for each bit of RDSZC_FEATURES.
  *
- * So that scripts can ask without a socket. Each says "supported", as the features of file systems do.
+ * So that scripts can ask without a socket. Each says "supported", as the features of file systems
+ * do.
  */
 #include <linux/kobject.h>
 #include <linux/module.h>

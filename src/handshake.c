@@ -4,18 +4,18 @@
  *
  * A handshake is a ping from the probe port, and the pong to it; both carry extension headers that
  * tell about their sender. We send one whenever a connection comes up. Our map updates, the first
- * frame of a connection, carry the same extensions; in-tree peers do not look at them there, and one
- * of ours knows with the first frame who speaks.
+ * frame of a connection, carry the same extensions; in-tree peers do not look at them there, and
+ * one of ours knows with the first frame who speaks.
  *
  * A verdict holds for one TCP connection. Behind the next one there may be another kernel.
  *
- * Lanes: in-tree RDS before 7.x, told that we take eight connections, makes eight and cannot keep them
- * apart. So our first ping says 1, and we say 8 to a peer that has shown that it tells the lane by its
- * source port. That we do so ourselves is said to such a peer only, too: the others would write a
- * warning into their log. Somebody has to begin; in-tree 7.x always shows it, one of ours does in its
- * map. When lane 0 is lost and comes back, the first ping says nothing of the number where 8 were agreed
- * on before: a peer that has not been restarted goes on with them, any other takes it for 1. The small
- * side dials the other lanes once the peer has our offer.
+ * Lanes: in-tree RDS before 7.x, told that we take eight connections, makes eight and cannot keep
+ * them apart. So our first ping says 1, and we say 8 to a peer that has shown that it tells the
+ * lane by its source port. That we do so ourselves is said to such a peer only, too: the others
+ * would write a warning into their log. Somebody has to begin; in-tree 7.x always shows it, one of
+ * ours does in its map. When lane 0 is lost and comes back, the first ping says nothing of the
+ * number where 8 were agreed on before: a peer that has not been restarted goes on with them, any
+ * other takes it for 1. The small side dials the other lanes once the peer has our offer.
  */
 #include "rdsz.h"
 
@@ -100,17 +100,22 @@ static enum rdsz_spread rdsz_handshake_spread(const struct rdsz_path *path,
 {
 	enum rdsz_spread now = READ_ONCE(path->conn->spread);
 
-	/* What was agreed on with this incarnation of the peer stays: it may have much of our lanes. */
+	/*
+	 * What was agreed on with this incarnation of the peer stays: it may have much of our
+	 * lanes.
+	 */
 	if (now == RDSZ_SPREAD_ONE &&
 	    READ_ONCE(path->conn->rn->sysctl.max_paths) < RDSZ_MAX_LANES)
 		return RDSZ_SPREAD_ONE;
 	if (hdr->flags == RDSZ_FLAG_MAP && !hs->version)
 		return now;	/* in-tree: its maps tell nothing */
-	if (!hs->sport_idx)	/* the first ping of ours is for everybody's ears; its pong will tell */
+	if (!hs->sport_idx)	/* the first ping of ours is for everybody; its pong will tell */
 		return hs->version && rdsz_hdr_is_ping(hdr) ? now : RDSZ_SPREAD_ONE;
 	if (hs->npaths >= RDSZ_MAX_LANES)
 		return RDSZ_SPREAD_AGREED;
-	/* A pong is the peer's last word, for it had seen our ping. Its pings may be careful ones. */
+	/*
+	 * A pong is the peer's last word, for it had seen our ping. Its pings may be careful ones.
+	 */
 	if (hs->npaths && !rdsz_hdr_is_ping(hdr))
 		return RDSZ_SPREAD_ONE;
 	return now == RDSZ_SPREAD_ONE ? RDSZ_SPREAD_OFFERED : now;
@@ -141,8 +146,9 @@ static void rdsz_handshake_set_spread(struct rdsz_path *path, const struct rdsz_
  * @path: where it came
  * @hdr: a handshake or a map update
  *
- * What the new incarnation sends has numbers of its own, perhaps lower ones, and none of it can be a
- * duplicate of what came from the old one. The other lanes learn it when their next connection opens.
+ * What the new incarnation sends has numbers of its own, perhaps lower ones, and none of it can be
+ * a duplicate of what came from the old one. The other lanes learn it when their next connection
+ * opens.
  *
  * Context: the lock of the TCP socket is held.
  */
@@ -263,8 +269,8 @@ static void rdsz_handshake_spread_out(struct rdsz_conn *conn)
  * rdsz_handshake_go_on() - the next step of our side, if it is time for one
  * @path: path that is UP
  *
- * The ping stands behind what is queued already: it has a new sequence number, and what is sent again
- * has older ones, which the peer would take for duplicates behind it.
+ * The ping stands behind what is queued already: it has a new sequence number, and what is sent
+ * again has older ones, which the peer would take for duplicates behind it.
  *
  * Context: the path's state worker.
  */

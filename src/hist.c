@@ -9,7 +9,7 @@
 
 DEFINE_STATIC_KEY_FALSE(rdsz_hist_key);
 
-static DEFINE_MUTEX(rdsz_hist_mutex);	/* one switch at a time; covers hist_on and the allocation */
+static DEFINE_MUTEX(rdsz_hist_mutex);	/* covers hist_on and the allocation */
 
 static const char * const rdsz_hist_names[RDSZ_HIST_MAX] = {
 #define RDSZ_HIST_NAME(name, meaning) [RDSZ_HIST_##name] = #name,

@@ -17,7 +17,8 @@
 struct rdsz_net;
 
 #define RDSZ_HISTS(X) \
-	X(send_to_ack,		"from sendmsg to the acknowledgement of the peer's TCP; local: to delivery") \
+	X(send_to_ack, \
+	  "from sendmsg to the acknowledgement of the peer's TCP; local: to delivery") \
 	X(send_to_reusable,	"from sendmsg to the cookie: the buffer is the sender's again") \
 	X(reusable_to_read,	"from there until the sender has read the cookie") \
 	X(recv_queue,		"from a message's arrival in the receive queue until it is read")

@@ -2,16 +2,16 @@
 /*
  * idle.c - lets go of what nobody has used for net.rds_zc.idle_ms.
  *
- * A conn is idle when all that time no frame came or went, and nothing waits to be delivered. Then the
- * side that owns its TCP connections closes them, if the peer is one of ours and was told of all that
- * it delivered to us; an in-tree peer would dial again at once, and keeps its connection. Nobody brings
- * the connections of an idle conn back before there is something to send.
+ * A conn is idle when all that time no frame came or went, and nothing waits to be delivered. Then
+ * the side that owns its TCP connections closes them, if the peer is one of ours and was told of
+ * all that it delivered to us; an in-tree peer would dial again at once, and keeps its connection.
+ * Nobody brings the connections of an idle conn back before there is something to send.
  *
  * A conn that was idle and down for as long goes itself. What must not be forgotten with it stays
  * behind as a tombstone, see tombstone.c.
  *
- * The marks in a conn (idle_*) belong to the worker of its namespace; but @idle is read by the state
- * workers of its lanes.
+ * The marks in a conn (idle_*) belong to the worker of its namespace; but @idle is read by the
+ * state workers of its lanes.
  */
 #include "rdsz.h"
 

@@ -234,7 +234,7 @@ static void rdsz_recv_resume(struct rdsz_net *rn)
 	if (!READ_ONCE(rn->rcv_paused) || atomic_long_read(&rn->rcv_mem) > max - max / 4)
 		return;
 	WRITE_ONCE(rn->rcv_paused, false);
-	smp_mb();	/* pairs with the one in rdsz_recv_paused(): flag, then test the memory again */
+	smp_mb();	/* pairs with rdsz_recv_paused(): flag, then test the memory again */
 	while ((conn = rdsz_conn_next(rn, conn)))
 		rdsz_conn_for_each_lane(conn, path, i)
 			if (test_and_clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags))
@@ -262,7 +262,9 @@ void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 	rdsz_recv_resume(rs->rn);
 }
 
-/* close(): unread messages go, and the port is not congested any more. The socket is marked dead. */
+/*
+ * close(): unread messages go, and the port is not congested any more. The socket is marked dead.
+ */
 void rdsz_recv_purge(struct rdsz_sock *rs)
 {
 	struct rdsz_incoming *inc, *next;

@@ -2,10 +2,11 @@
 /*
  * info.c - RDS_INFO_*: lists of what a namespace holds, as tools read them by getsockopt.
  *
- * The caller gives a buffer. If the list fits, it is filled, optlen becomes what was written, and the
- * size of one record is returned; an empty list fits into nothing. Else it is ENOSPC, and optlen tells
- * what is needed. Records are collected in kernel memory, since the lists are walked under spinlocks:
- * first they are counted, then there is room for that many, and if more came meanwhile, once more.
+ * The caller gives a buffer. If the list fits, it is filled, optlen becomes what was written, and
+ * the size of one record is returned; an empty list fits into nothing. Else it is ENOSPC, and
+ * optlen tells what is needed. Records are collected in kernel memory, since the lists are walked
+ * under spinlocks: first they are counted, then there is room for that many, and if more came
+ * meanwhile, once more.
  *
  * Layouts are those of <linux/rds.h>, packed, zeroed before they are filled. Only the caller's own
  * namespace is walked. IPv4 lists leave out what is IPv6; the others show IPv4 in mapped form.
@@ -345,7 +346,9 @@ static void rdsz_info_tcp6(struct rds6_info_tcp_socket *record, const struct rds
 	record->last_seen_una = READ_ONCE(tcp->last_seen_una);
 }
 
-/* The path lock keeps the connection: it is closed after it was taken off the path under that lock. */
+/*
+ * The path lock keeps the connection: it is closed after it was taken off the path under that lock.
+ */
 static void rdsz_info_tcp(struct rdsz_info *info, struct rdsz_path *path)
 {
 	void *record;

@@ -2,9 +2,9 @@
 /*
  * lanes.c - which of a conn's TCP connections a message goes by.
  *
- * The sockets of a namespace are spread over 64 buckets, by a hash of their port and of the addresses;
- * a bucket's lane is its number modulo 8. All sockets of a bucket change lanes together. A conn starts
- * with lane 0 alone, so each bucket passes, once other lanes are up, through
+ * The sockets of a namespace are spread over 64 buckets, by a hash of their port and of the
+ * addresses; a bucket's lane is its number modulo 8. All sockets of a bucket change lanes together.
+ * A conn starts with lane 0 alone, so each bucket passes, once other lanes are up, through
  *
  *   on lane 0 -----------> moving ------------> moved
  *             its lane is         nothing of it
@@ -14,8 +14,8 @@
  * last one of the bucket has left the queues of lane 0: it was acknowledged, or withdrawn. So no
  * message overtakes an earlier one of its socket, no other socket waits, and nobody polls.
  *
- * A peer that was restarted has to agree on lanes anew. Until it does, the queues of the other lanes
- * are appended to that of lane 0, and their buckets are back on lane 0.
+ * A peer that was restarted has to agree on lanes anew. Until it does, the queues of the other
+ * lanes are appended to that of lane 0, and their buckets are back on lane 0.
  *
  * moved is changed under the locks of lane 0 and of the lane, in this order, so either is enough to
  * rely on it.
@@ -121,7 +121,8 @@ static struct rdsz_path *rdsz_lanes_place(struct rdsz_conn *conn, struct rdsz_la
 					  struct rdsz_message *m)
 	__must_hold(&conn->path.lock)
 {
-	struct rdsz_path *zero = &conn->path, *own = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
+	struct rdsz_path *own = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
+	struct rdsz_path *zero = &conn->path;
 	bool moving = lanes->moving & BIT_ULL(m->bucket);
 
 	lockdep_assert_held(&zero->lock);
@@ -185,12 +186,13 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 struct rdsz_path *rdsz_lanes_of_port(struct rdsz_conn *conn, __be16 sport)
 {
 	struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
-	unsigned int bucket;
+	unsigned int bucket, lane;
 
 	if (!lanes)
 		return &conn->path;
 	bucket = rdsz_lane_bucket(conn, sport);
-	return rdsz_conn_lane(conn, rdsz_bucket_moved(lanes, bucket) ? rdsz_bucket_lane(bucket) : 0);
+	lane = rdsz_bucket_moved(lanes, bucket) ? rdsz_bucket_lane(bucket) : 0;
+	return rdsz_conn_lane(conn, lane);
 }
 
 /* The bucket has nothing on lane 0 any more: what was held goes. The lock of lane 0 is held. */

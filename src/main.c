@@ -19,7 +19,10 @@ module_param(af_rds_compat, bool, 0444);
 MODULE_PARM_DESC(af_rds_compat,
 		 "new sockets behave as AF_RDS programs know it (default: only with family=21)");
 
-/* Runs the state machines, the transmit runs that may not sleep where they are needed, and the rest. */
+/*
+ * Runs the state machines, the transmit runs that may not sleep where they are needed, and the
+ * rest.
+ */
 struct workqueue_struct *rdsz_wq;
 
 static int __init rdsz_init(void)

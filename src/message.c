@@ -2,11 +2,12 @@
 /*
  * message.c - outgoing messages: their references, and how they leave the sender's queue.
  *
- * A queued message is on two lists: of the path it travels and of the socket that sent it. They part
- * at different times: the socket's send buffer is released when TCP has the acknowledgement, the path
- * keeps the message while it may have to be sent again (see ack.c), and close() or a cancel withdraws
- * it from both. RDSZ_MSG_ON_SOCK decides the race for the socket's side: who clears the bit unlinks the
- * message, releases its send buffer space and drops the socket reference. The others leave it alone.
+ * A queued message is on two lists: of the path it travels and of the socket that sent it. They
+ * part at different times: the socket's send buffer is released when TCP has the acknowledgement,
+ * the path keeps the message while it may have to be sent again (see ack.c), and close() or a
+ * cancel withdraws it from both. RDSZ_MSG_ON_SOCK decides the race for the socket's side: who
+ * clears the bit unlinks the message, releases its send buffer space and drops the socket
+ * reference. The others leave it alone.
  */
 #include <linux/slab.h>
 
@@ -108,7 +109,8 @@ struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m)
 }
 
 /**
- * rdsz_message_take_space() - first half of giving send buffer space back, for many messages at once
+ * rdsz_message_take_space() - first half of giving send buffer space back, for many messages at
+ * once
  * @m: message, its path's lock is held
  * @space: collects it, for rdsz_messages_give_space()
  */

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * netlink.c - the generic netlink family "rds_zc": what the module knows, for tools. Here: what it is
- * made of, and what the nl_*.c, which answer its requests, have in common.
+ * netlink.c - the generic netlink family "rds_zc": what the module knows, for tools. Here: what it
+ * is made of, and what the nl_*.c, which answer its requests, have in common.
  *
- * docs/netlink/rds_zc.yaml is the contract. Requests are checked by strict policies, every refusal says
- * why in an extack, and everything is about the namespace of the socket that asks. Sockets of other
- * users and sequence numbers are shown only to whoever has CAP_NET_ADMIN in the user namespace that
- * owns the network namespace.
+ * docs/netlink/rds_zc.yaml is the contract. Requests are checked by strict policies, every refusal
+ * says why in an extack, and everything is about the namespace of the socket that asks. Sockets of
+ * other users and sequence numbers are shown only to whoever has CAP_NET_ADMIN in the user
+ * namespace that owns the network namespace.
  *
- * Dumps hold no lock between entries. They go by the numbers of sockets and conns, so an entry that is
- * there all the time is told exactly once; and they carry the generation of the list, so that
+ * Dumps hold no lock between entries. They go by the numbers of sockets and conns, so an entry that
+ * is there all the time is told exactly once; and they carry the generation of the list, so that
  * NLM_F_DUMP_INTR tells when it changed meanwhile.
  */
 #include <linux/module.h>
@@ -111,8 +111,8 @@ int rdsz_nl_dumped(struct sk_buff *skb, struct netlink_callback *cb, int err, u3
 }
 
 /*
- * What a policy cannot say is checked before the first entry, by @check: not in .start, where kernels
- * before 6.12 have no extack for the reason.
+ * What a policy cannot say is checked before the first entry, by @check: not in .start, where
+ * kernels before 6.12 have no extack for the reason.
  */
 int rdsz_nl_check_once(struct netlink_callback *cb, int (*check)(struct netlink_callback *cb))
 {

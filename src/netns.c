@@ -3,8 +3,9 @@
  * netns.c - life and death of a namespace's state.
  *
  * Sockets hold their namespace, so none is left when a namespace exits. The listener and the TCP
- * connections hold no reference on it: they are closed here, with a reset, and nothing is waited for
- * that depends on a peer. Late completions of TCP count into rdsz_net, which they keep by reference.
+ * connections hold no reference on it: they are closed here, with a reset, and nothing is waited
+ * for that depends on a peer. Late completions of TCP count into rdsz_net, which they keep by
+ * reference.
  */
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -168,7 +169,9 @@ static struct pernet_operations rdsz_net_ops = {
 	.size	= sizeof(struct rdsz_net *),
 };
 
-/* A device operation: its exit runs while the interfaces are still there, so resets reach the peer. */
+/*
+ * A device operation: its exit runs while the interfaces are still there, so resets reach the peer.
+ */
 int rdsz_netns_init(void)
 {
 	return register_pernet_device(&rdsz_net_ops);

@@ -66,7 +66,8 @@ bool rdsz_nl_congestion_heard(const struct rdsz_net *rn)
 }
 
 /**
- * rdsz_nl_congestion_event() - tell listeners that a port was marked as congested, or is not any more
+ * rdsz_nl_congestion_event() - tell listeners that a port was marked as congested, or is not any
+ * more
  * @map: map of its address
  * @peer: a peer told so, it is not ours
  * @port: RDS port

@@ -10,12 +10,12 @@
  *              drained, or out of time
  *
  * One worker (state_work) makes all changes; everybody else leaves a bit in path->flags and wakes
- * it. An accepted connection enters DOWN, and is UP at once. While DISCONNECTING what the peer sent is
- * still read and its acknowledgements still count; nothing is sent.
+ * it. An accepted connection enters DOWN, and is UP at once. While DISCONNECTING what the peer sent
+ * is still read and its acknowledgements still count; nothing is sent.
  *
- * The right to transmit is the bit RDSZ_PATH_OWNED. Who finds it taken leaves RDSZ_PATH_KICKED, which
- * the owner looks at again after it has let go, so no request is lost. The owner alone touches
- * path->pass and takes messages off send_queue to send them.
+ * The right to transmit is the bit RDSZ_PATH_OWNED. Who finds it taken leaves RDSZ_PATH_KICKED,
+ * which the owner looks at again after it has let go, so no request is lost. The owner alone
+ * touches path->pass and takes messages off send_queue to send them.
  */
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -83,8 +83,8 @@ void rdsz_path_established(struct rdsz_path *path)
  * @path: path
  * @sock: accepted socket, taken over; a newer one replaces one that still waits
  *
- * The large side takes it into the path. To the small side it is a wake-up: it connects, and lets the
- * peer's connection go once its own request is out.
+ * The large side takes it into the path. To the small side it is a wake-up: it connects, and lets
+ * the peer's connection go once its own request is out.
  */
 void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock)
 {
@@ -476,7 +476,10 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 	rdsz_path_back_off(path);
 	if (time_before(path->next_try, path->conn->refuse_until))
 		path->next_try = path->conn->refuse_until;
-	/* The owner of the connection brings it back; the large side only if it has something to say. */
+	/*
+	 * The owner of the connection brings it back; the large side only if it has something to
+	 * say.
+	 */
 	if (rdsz_path_has_work(path) ||
 	    (rdsz_conn_is_small(path->conn) && !READ_ONCE(path->conn->idle)))
 		set_bit(RDSZ_PATH_WANTED, &path->flags);
@@ -541,8 +544,8 @@ static bool rdsz_path_dial(struct rdsz_path *path)
 }
 
 /*
- * Lane 0 is dialled whenever it is wanted. The small side dials the others, as long as lane 0 is up and
- * both ends have agreed on them over its present connection; the large side waits for that.
+ * Lane 0 is dialled whenever it is wanted. The small side dials the others, as long as lane 0 is up
+ * and both ends have agreed on them over its present connection; the large side waits for that.
  */
 static bool rdsz_path_may_dial(struct rdsz_path *path)
 {
@@ -558,8 +561,8 @@ static bool rdsz_path_may_dial(struct rdsz_path *path)
 }
 
 /*
- * Lanes are not agreed on: what waits here goes by lane 0. Where the peer takes one connection only,
- * one that has come to this lane meanwhile is its first.
+ * Lanes are not agreed on: what waits here goes by lane 0. Where the peer takes one connection
+ * only, one that has come to this lane meanwhile is its first.
  */
 static struct socket *rdsz_path_not_agreed(struct rdsz_path *path, struct socket *accepted)
 {
@@ -677,7 +680,9 @@ static bool rdsz_path_when_up(struct rdsz_path *path)
 {
 	bool dropped = test_and_clear_bit(RDSZ_PATH_DROP, &path->flags);
 
-	/* The peer thinks that it has no connection. Say something on this one: TCP will find out. */
+	/*
+	 * The peer thinks that it has no connection. Say something on this one: TCP will find out.
+	 */
 	if (rdsz_path_release(&path->wakeup)) {
 		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
 		rdsz_path_kick(path, false);
@@ -774,8 +779,8 @@ static void rdsz_path_free_queue(struct list_head *queue)
 
 /**
  * rdsz_path_destroy() - the conn ends
- * @path: path of a conn that cannot be found any more; it is quiet, or its namespace is marked as dying,
- *	so no work is queued again once the connection is closed
+ * @path: path of a conn that cannot be found any more; it is quiet, or its namespace is marked as
+ *	dying, so no work is queued again once the connection is closed
  *
  * Context: process. Waits for our own work only, not for the peer.
  */

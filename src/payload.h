@@ -2,10 +2,10 @@
 /*
  * payload.h - the bytes of a message, whoever owns the memory.
  *
- * A payload is immutable once built and reference counted. Its holders are the message, the incoming
- * message of a local reader, and each transmit pass until TCP has let go of the pages. The last put,
- * in any context up to softirq, gives the memory back to its owner and completes the cookie: that is
- * the one place where a buffer becomes the user's again.
+ * A payload is immutable once built and reference counted. Its holders are the message, the
+ * incoming message of a local reader, and each transmit pass until TCP has let go of the pages. The
+ * last put, in any context up to softirq, gives the memory back to its owner and completes the
+ * cookie: that is the one place where a buffer becomes the user's again.
  */
 #ifndef RDSZ_PAYLOAD_H
 #define RDSZ_PAYLOAD_H

@@ -2,15 +2,16 @@
 /*
  * peer_error.c - RDSZC_PEER_ERROR: sockets that want to know which peers cannot be reached.
  *
- * Each attempt to connect that fails is told to the sockets whose messages wait for it, once for each
- * message: a socket that asked gets one record in its error queue, named after the first message that
- * it was not told about, and its pending error is set. Nothing is dropped; the attempts go on.
+ * Each attempt to connect that fails is told to the sockets whose messages wait for it, once for
+ * each message: a socket that asked gets one record in its error queue, named after the first
+ * message that it was not told about, and its pending error is set. Nothing is dropped; the
+ * attempts go on.
  *
- * RDSZ_PATH_UNTOLD of lane 0 says that some message of the conn waits to be told of, so that no queue is
- * walked for nothing.
+ * RDSZ_PATH_UNTOLD of lane 0 says that some message of the conn waits to be told of, so that no
+ * queue is walked for nothing.
  *
- * The records are skbs in sk_error_queue, charged to the receive buffer by the core. The destination is
- * their data.
+ * The records are skbs in sk_error_queue, charged to the receive buffer by the core. The
+ * destination is their data.
  */
 #include <linux/errqueue.h>
 #include <linux/in.h>
@@ -41,8 +42,8 @@ lost:
 }
 
 /*
- * The sender of a queued message, with a reference. It may have let go of the message meanwhile, and
- * then be on its way to be freed, which takes an RCU period.
+ * The sender of a queued message, with a reference. It may have let go of the message meanwhile,
+ * and then be on its way to be freed, which takes an RCU period.
  */
 static struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m)
 {

@@ -3,10 +3,11 @@
  * pin.c - payloads in user pages: pinning, and the bound on how long pins are held.
  *
  * Pages are pinned for reading, for a short term, and charged to the user that sends. A pin that
- * makes no progress for pin_hold_ms (path down, peer stalled, delivery not acknowledged, local reader
- * that does not read) is ended by the reaper: it copies the bytes into kernel pages, swaps the holder's pointer under the
- * holder's lock, and drops the holder's reference. Whoever else still reads keeps the old payload, so
- * the reaper leaves alone what TCP holds. Nothing is copied in close() or exit.
+ * makes no progress for pin_hold_ms (path down, peer stalled, delivery not acknowledged, local
+ * reader that does not read) is ended by the reaper: it copies the bytes into kernel pages, swaps
+ * the holder's pointer under the holder's lock, and drops the holder's reference. Whoever else
+ * still reads keeps the old payload, so the reaper leaves alone what TCP holds. Nothing is copied
+ * in close() or exit.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -223,7 +224,8 @@ static void rdsz_swap_payload(struct rdsz_payload **slot, spinlock_t *lock,
 		swapped = true;
 	}
 	spin_unlock_bh(lock);
-	trace_rds_zc_pin(old->rn, RDSZ_TRACE_CONVERT, old->len, old->nr_bvec, swapped ? 0 : -EALREADY);
+	trace_rds_zc_pin(old->rn, RDSZ_TRACE_CONVERT, old->len, old->nr_bvec,
+			 swapped ? 0 : -EALREADY);
 	rdsz_payload_put(swapped ? old : copy);
 	if (swapped)
 		rdsz_stat_inc(old->rn, zc_copied_converted);

@@ -7,7 +7,10 @@
  */
 #include "rdsz.h"
 
-/* Of each second's pings the last ones are kept for the probe port: lanes and acknowledgements need it. */
+/*
+ * Of each second's pings the last ones are kept for the probe port: lanes and acknowledgements need
+ * it.
+ */
 #define RDSZ_PROBE_RESERVE	8
 
 /* Pongs not yet acknowledged on one path; a peer that pings faster than it reads gets no more. */

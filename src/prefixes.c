@@ -13,7 +13,10 @@
 
 #include "rdsz.h"
 
-/* @bits counts in the 128 bits of @ip, of IPv4 addresses too; @v4: matches IPv4 only, else IPv6 only. */
+/*
+ * @bits counts in the 128 bits of @ip, of IPv4 addresses too; @v4: matches IPv4 only, else IPv6
+ * only.
+ */
 struct rdsz_prefix {
 	struct in6_addr	ip;
 	u8		bits;

@@ -2,14 +2,14 @@
 /*
  * rcvmem.c - charges unread messages to the memory cgroup of the socket they wait in.
  *
- * What arrives by TCP is allocated in softirq, for nobody in particular. Once a message is in a queue
- * its memory counts as socket memory of whoever made the socket (sk_memcg), like that of other
- * protocols. All that is charged for a socket stands in its sk_forward_alloc; it follows what the queue
- * holds in steps, so that not each message goes to the cgroup.
+ * What arrives by TCP is allocated in softirq, for nobody in particular. Once a message is in a
+ * queue its memory counts as socket memory of whoever made the socket (sk_memcg), like that of
+ * other protocols. All that is charged for a socket stands in its sk_forward_alloc; it follows what
+ * the queue holds in steps, so that not each message goes to the cgroup.
  *
- * The bytes are there and acknowledged when we ask, so a cgroup that is full cannot refuse them. Then
- * the port is congested until its queue fits again: peers of a kind heart stop, and others meet
- * rcv_mem_max.
+ * The bytes are there and acknowledged when we ask, so a cgroup that is full cannot refuse them.
+ * Then the port is congested until its queue fits again: peers of a kind heart stop, and others
+ * meet rcv_mem_max.
  *
  * Messages of local senders are theirs: they were charged when they were sent.
  */
@@ -17,7 +17,7 @@
 #include "rdsz.h"
 
 #define RDSZ_CHARGE_STEP	(64 * 1024)
-#define RDSZ_CHARGE_KEEP	(256 * 1024)	/* charged for nothing at most, while messages wait */
+#define RDSZ_CHARGE_KEEP	(256 * 1024)	/* at most charged for nothing */
 #define RDSZ_CHARGE_MAX		(1 << 30)	/* sk_forward_alloc is an int */
 
 static void rdsz_rcvmem_adjust(struct rdsz_sock *rs)

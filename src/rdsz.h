@@ -10,18 +10,18 @@
  *   rdsz_conn, path  first use .. namespace exit           conn table (RCU)     path: its lock
  *   rdsz_lanes       8 lanes agreed .. end of its conn     conn->lanes          lock of lane 0, and
  *                                                                               of the lane
- *   rdsz_message     sendmsg .. delivered, off the wire    path queues          path lock; ON_SOCK bit
+ *   rdsz_message     sendmsg .. delivered, off the wire    path queues          path lock; a bit
  *   rdsz_incoming    first byte .. read, or socket closed  receive queue        queue_lock
- *   rdsz_payload     built .. last reference               message, incoming,   refcount; a holder's
- *                                                          transmit pass        pointer by its lock
+ *   rdsz_payload     built .. last reference               message, incoming,   refcount; pointers
+ *                                                          transmit pass        by holder's lock
  *   rdsz_pass        call into TCP .. last skb gone        path->pass, TCP      path owner bit
  *   rdsz_completion  sendmsg .. read, or socket gone       payload, then queue  rdsz_cq lock
  *
  * Lock order, outermost first: path->lock of lane 0, path->lock of another lane of the same conn,
- * rdsz_sock->queue_lock, rdsz_cq->lock. All are taken with bottom halves off, in process and softirq
- * context, and nothing else nests among them. The lock of a TCP socket is never taken with any of them
- * held; they are taken under it (receive path).
- * cong_lock and sock_lock of rdsz_net are leaves.
+ * rdsz_sock->queue_lock, rdsz_cq->lock. All are taken with bottom halves off, in process and
+ * softirq context, and nothing else nests among them. The lock of a TCP socket is never taken with
+ * any of them held; they are taken under it (receive path). cong_lock and sock_lock of rdsz_net are
+ * leaves.
  */
 #ifndef RDSZ_RDSZ_H
 #define RDSZ_RDSZ_H
@@ -201,7 +201,7 @@ enum rdsz_verdict {
 struct rdsz_completion {
 	struct list_head	node;	/* in a ready list of @cq, under its lock */
 	struct rdsz_cq		*cq;	/* holds a reference */
-	u64			stamp;	/* when it was reserved, then when it became ready; see hist.h */
+	u64			stamp;	/* when reserved, then when ready; see hist.h */
 	u32			cookie;
 };
 
@@ -347,13 +347,13 @@ static inline u32 rdsz_rcvbuf(const struct rdsz_sock *rs)
 /* ---- messages ---- */
 
 enum {
-	RDSZ_MSG_ON_SOCK,	/* occupies send buffer; who clears it owns the unlinking, see message.c */
+	RDSZ_MSG_ON_SOCK,	/* occupies send buffer; who clears it unlinks, see message.c */
 	RDSZ_MSG_ON_PATH,	/* in a path queue; under the path lock */
 	RDSZ_MSG_RETAINED,	/* counted in retained_mem of its path; under the path lock */
 	RDSZ_MSG_PONG,		/* counted in nr_pongs of its path */
-	RDSZ_MSG_HANDSHAKE,	/* says something of its connection: not sent again on another one */
-	RDSZ_MSG_TOLD,		/* its sender knows that the peer cannot be reached; under path lock */
-	RDSZ_MSG_SENT,		/* counted in path->unacked, not in path->queued; under the path lock */
+	RDSZ_MSG_HANDSHAKE,	/* speaks of its connection: not sent again on another */
+	RDSZ_MSG_TOLD,		/* its sender knows of the unreachable peer; under path lock */
+	RDSZ_MSG_SENT,		/* counted in path->unacked, not in ->queued; under path lock */
 	RDSZ_MSG_PINNED,	/* counted in path->pinned; under the path lock */
 	RDSZ_MSG_OFFER,		/* a handshake that offers lanes */
 	RDSZ_MSG_ON_ZERO,	/* counted in on_zero of its conn; under the lock of lane 0 */
@@ -388,7 +388,10 @@ struct rdsz_message {
 	struct rdsz_hdr		hdr;
 };
 
-/* Moments in the life of an incoming message, in ns of local_clock(); taken only while somebody asks. */
+/*
+ * Moments in the life of an incoming message, in ns of local_clock(); taken only while somebody
+ * asks.
+ */
 enum {
 	RDSZ_RX_HEADER,		/* first byte of the header */
 	RDSZ_RX_START,		/* header complete */
@@ -477,7 +480,7 @@ enum {
 	RDSZ_PATH_RX_PAUSED,	/* reading stopped at rcv_mem_max */
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
-	RDSZ_PATH_UNTOLD,	/* a message waits whose sender wants to know of failed connects (lane 0) */
+	RDSZ_PATH_UNTOLD,	/* a sender wants to know of failed connects (lane 0) */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
 	RDSZ_PATH_UNREACHABLE,	/* while closing: nothing more will come from the peer */
 	RDSZ_PATH_RETAIN_FULL,	/* transmission waits until less is retained */
@@ -485,12 +488,12 @@ enum {
 	RDSZ_PATH_ACK_TIMER,	/* ack_timer runs */
 	RDSZ_PATH_OFFERED,	/* lanes were offered on this connection (lane 0) */
 	RDSZ_PATH_OFFER_ACKED,	/* the peer has that offer */
-	RDSZ_PATH_IS_FIRST,	/* the peer's only connection came here, by the accident of its port */
+	RDSZ_PATH_IS_FIRST,	/* the peer's only connection came here, by its port */
 };
 
 /*
- * What the frames of a path's present TCP connection told about the peer: forgotten when the connection
- * goes, for the next one may lead to another kernel. See handshake.c.
+ * What the frames of a path's present TCP connection told about the peer: forgotten when the
+ * connection goes, for the next one may lead to another kernel. See handshake.c.
  */
 enum rdsz_peer_kind {
 	RDSZ_PEER_UNKNOWN,
@@ -504,7 +507,10 @@ struct rdsz_load {
 	u64	bytes;
 };
 
-/* What became of a path, for people. Written by its worker, but for @tcp_error; read with READ_ONCE. */
+/*
+ * What became of a path, for people. Written by its worker, but for @tcp_error; read with
+ * READ_ONCE.
+ */
 struct rdsz_path_log {
 	int	reason;		/* of the last loss: enum rdszc_path_reason */
 	int	error;		/* errno that went with it, or 0 */
@@ -548,8 +554,8 @@ struct rdsz_path_log {
  * @next_try: no connect before this, jiffies
  * @last_una, @una_moved: for the stall watchdog
  * @zc_copied_run: "copied" verdicts in a row
- * @peer: enum rdsz_peer_kind of the present connection; written under the lock of its TCP socket, or by
- *	@state_work while there is none
+ * @peer: enum rdsz_peer_kind of the present connection; written under the lock of its TCP socket,
+ *	or by @state_work while there is none
  * @peer_caps: RDSZ_CAP_* bits of a peer that is RDSZ_PEER_OURS
  * @hello_until: a peer that has not shown itself by then is in-tree, jiffies
  */
@@ -607,12 +613,12 @@ struct rdsz_path {
 };
 
 /*
- * How many TCP connections a conn has. Decided by the peer's latest handshake; it stays across a loss of
- * connections, until the handshake of the next one.
+ * How many TCP connections a conn has. Decided by the peer's latest handshake; it stays across a
+ * loss of connections, until the handshake of the next one.
  */
 enum rdsz_spread {
 	RDSZ_SPREAD_ONE,	/* one lane; others are given up */
-	RDSZ_SPREAD_OFFERED,	/* the peer tells the lane by its port, we offer 8: it may dial them */
+	RDSZ_SPREAD_OFFERED,	/* the peer tells the lane by its port and may dial 8 */
 	RDSZ_SPREAD_AGREED,	/* both ends offer 8 */
 };
 

@@ -2,10 +2,10 @@
 /*
  * recvmsg.c - one message, or what waits beside the messages, to a user's buffer.
  *
- * Order of a call: error queue if asked for, congestion notification, data, cookies alone, the error
- * about a peer. A message
- * is taken off the queue before it is copied, so two readers never copy the same one; if a fault
- * stops the copy or the control messages, it goes back to the head. MSG_PEEK consumes nothing.
+ * Order of a call: error queue if asked for, congestion notification, data, cookies alone, the
+ * error about a peer. A message is taken off the queue before it is copied, so two readers never
+ * copy the same one; if a fault stops the copy or the control messages, it goes back to the head.
+ * MSG_PEEK consumes nothing.
  */
 #include <linux/rds.h>
 #include <net/compat.h>
@@ -182,8 +182,8 @@ static bool rdsz_recv_congestion(struct rdsz_sock *rs, struct msghdr *msg, int f
 }
 
 /*
- * Cookies alone end a call that would block only where the socket itself asked for the cmsg form; not
- * where that is the default of AF_RDS programs, which know it otherwise from in-tree.
+ * Cookies alone end a call that would block only where the socket itself asked for the cmsg form;
+ * not where that is the default of AF_RDS programs, which know it otherwise from in-tree.
  */
 static bool rdsz_recv_cookies_wake(const struct rdsz_sock *rs)
 {

@@ -41,7 +41,10 @@ struct rdsz_send {
 
 static int rdsz_send_check_flags(const struct rdsz_send *s)
 {
-	/* MSG_BATCH, MSG_EOR and MSG_NOSIGNAL come with sendmmsg(), write() and io_uring: no effect. */
+	/*
+	 * MSG_BATCH, MSG_EOR and MSG_NOSIGNAL come with sendmmsg(), write() and io_uring: no
+	 * effect.
+	 */
 	const unsigned int known = MSG_DONTWAIT | MSG_ZEROCOPY | MSG_NOSIGNAL | MSG_EOR |
 				   MSG_BATCH | MSG_CMSG_COMPAT;
 
@@ -173,7 +176,9 @@ static int rdsz_send_check_zerocopy(struct rdsz_send *s)
 
 	s->ubuf = rdsz_msg_ubuf(s->msg);
 	if (s->ubuf) {
-		/* io_uring tells by its own notification; a cookie beside it would be a second one. */
+		/*
+		 * io_uring tells by its own notification; a cookie beside it would be a second one.
+		 */
 		s->zerocopy = s->len != 0;
 		return s->has_cookie ? -EINVAL : 0;
 	}

@@ -28,8 +28,8 @@ static int rdsz_set_bool(bool *flag, sockptr_t optval, unsigned int optlen)
 }
 
 /*
- * The length tells the form, as in-tree: 16..27 bytes are a sockaddr_in, more a sockaddr_in6, but an
- * AF_INET address in a large buffer (sockaddr_storage) is taken for what it says it is.
+ * The length tells the form, as in-tree: 16..27 bytes are a sockaddr_in, more a sockaddr_in6, but
+ * an AF_INET address in a large buffer (sockaddr_storage) is taken for what it says it is.
  */
 static int rdsz_cancel_sent_to(struct rdsz_sock *rs, sockptr_t optval, unsigned int optlen)
 {

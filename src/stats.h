@@ -4,8 +4,8 @@
  *
  * The list makes the enum, the names in /proc/net/rds_zc/stats and in RDS_INFO_COUNTERS, and the
  * table in the manual. Counters are kept per namespace and per CPU and never go back.
- * RDSZ_STATS_RDS are the names that tools know from in-tree RDS, in its order; those that a TCP-only
- * stack never moves stay 0. RDSZ_STATS_OWN are ours.
+ * RDSZ_STATS_RDS are the names that tools know from in-tree RDS, in its order; those that a
+ * TCP-only stack never moves stay 0. RDSZ_STATS_OWN are ours.
  */
 #ifndef RDSZ_STATS_H
 #define RDSZ_STATS_H
@@ -54,7 +54,8 @@
 	X(tcp_data_ready_calls,		"calls from TCP: data has arrived") \
 	X(tcp_write_space_calls,	"calls from TCP: data was acknowledged") \
 	X(tcp_sndbuf_full,		"sends into TCP that filled its buffer") \
-	X(tcp_connect_raced,		"connections of the peer that met one of ours in progress") \
+	X(tcp_connect_raced, \
+	  "connections of the peer that met one of ours in progress") \
 	X(tcp_listen_closed_stale,	"unused")
 
 #define RDSZ_STATS_OWN(X) \
@@ -63,7 +64,8 @@
 	X(send_refused_notconn,		"ENOTCONN: socket not bound, or no destination") \
 	X(send_refused_size,		"EMSGSIZE: over 1 MiB or over the send buffer") \
 	X(send_refused_cmsg,		"EINVAL, EOPNOTSUPP: control message") \
-	X(send_refused_zcopy,		"EINVAL: MSG_ZEROCOPY, SO_ZEROCOPY and cookie do not match") \
+	X(send_refused_zcopy, \
+	  "EINVAL: MSG_ZEROCOPY, SO_ZEROCOPY and cookie do not match") \
 	X(send_refused_completions,	"EAGAIN: max_completions reached") \
 	X(send_refused_full,		"EAGAIN, ETIMEDOUT: send buffer full") \
 	X(send_refused_fault,		"EFAULT: payload not readable") \
@@ -71,12 +73,15 @@
 	X(send_refused_nomem,		"ENOMEM: no memory") \
 	X(zc_sent,			"messages sent from pinned user pages") \
 	X(zc_copied_threshold,		"zerocopy sends copied: under the threshold") \
-	X(zc_copied_adaptive,		"zerocopy sends copied: the path's completions say it copies") \
-	X(zc_copied_converted,		"pinned payloads copied after pin_hold_ms without progress") \
+	X(zc_copied_adaptive, \
+	  "zerocopy sends copied: the path's completions say it copies") \
+	X(zc_copied_converted, \
+	  "pinned payloads copied after pin_hold_ms without progress") \
 	X(zc_convert_failed,		"conversions put off for want of memory") \
 	X(zc_completed,			"cookies given back") \
 	X(zc_completed_copied,		"cookies given back as copied") \
-	X(zc_cmsg_no_room,		"recvmsg calls whose control buffer had no room for waiting cookies") \
+	X(zc_cmsg_no_room, \
+	  "recvmsg calls whose control buffer had no room for waiting cookies") \
 	X(zc_passes,			"transmit passes that lent user pages to TCP") \
 	X(zc_pass_waits,		"passes that waited for an earlier completion of TCP") \
 	X(zc_pass_refused,		"passes copied because TCP refused zerocopy") \
@@ -85,32 +90,41 @@
 	X(tcp_accepts,			"connections accepted") \
 	X(tcp_wakeups_sent,		"wake-up connections we made") \
 	X(tcp_wakeups_received,		"wake-up connections answered by a connection of ours") \
-	X(tcp_wakeups_vain,		"wake-ups of unknown peers that no frame followed within pending_ms") \
+	X(tcp_wakeups_vain, \
+	  "wake-ups of unknown peers that no frame followed within pending_ms") \
 	X(tcp_replaced,			"connections replaced by a newer one of the same peer") \
 	X(conn_up,			"connections that came up") \
 	X(conn_refused_local,		"inbound connections refused: the peer's address is ours") \
-	X(conn_refused_from,		"inbound connections refused: the peer's address is not in accept_from") \
-	X(conn_refused_unbound,		"inbound connections refused: no socket is bound to our address") \
-	X(conn_refused_backoff,		"inbound connections refused: the peer sent a malformed header just before") \
-	X(conn_refused_peer_limit,	"inbound connections closed: pending_per_peer, the oldest goes") \
-	X(conn_refused_limit,		"inbound connections closed: pending_max, the oldest goes") \
+	X(conn_refused_from, \
+	  "inbound connections refused: the peer's address is not in accept_from") \
+	X(conn_refused_unbound, \
+	  "inbound connections refused: no socket is bound to our address") \
+	X(conn_refused_backoff, \
+	  "inbound connections refused: the peer sent a malformed header just before") \
+	X(conn_refused_peer_limit, \
+	  "inbound connections closed: pending_per_peer, the oldest goes") \
+	X(conn_refused_limit, \
+	  "inbound connections closed: pending_max, the oldest goes") \
 	X(conn_refused_silent,		"inbound connections closed: no frame within pending_ms") \
 	X(conn_refused_closed,		"inbound connections that the peer ended before a frame") \
 	X(conn_refused_memory,		"inbound connections refused: no memory") \
-	X(conn_drop_peer,		"connections down: the peer closed or reset it, or TCP gave up") \
+	X(conn_drop_peer, \
+	  "connections down: the peer closed or reset it, or TCP gave up") \
 	X(conn_drop_send,		"connections down: a send into TCP failed") \
 	X(conn_drop_protocol,		"connections down: malformed header") \
 	X(conn_drop_stalled,		"connections down: nothing acknowledged for stall_ms") \
 	X(conn_drop_idle,		"connections closed: nothing came or went for idle_ms") \
 	X(conn_reaped,			"conns let go: idle and down for idle_ms") \
 	X(conn_remembered,		"conns made anew whose peer is remembered") \
-	X(conn_forgotten,		"conns let go that are not remembered: too many, or no memory") \
+	X(conn_forgotten, \
+	  "conns let go that are not remembered: too many, or no memory") \
 	X(lane_moved,			"groups of sockets that went to a lane of their own") \
 	X(lane_held,			"messages held while their sockets changed lanes") \
 	X(lane_given_up,		"connections down: the peer takes one only") \
 	X(tcp_no_port,			"connects put off: no local port was free for the lane") \
 	X(peer_restarts,		"handshakes of a peer that has been restarted") \
-	X(handshake_unanswered,		"connections whose peer told nothing of itself: taken for in-tree") \
+	X(handshake_unanswered, \
+	  "connections whose peer told nothing of itself: taken for in-tree") \
 	X(conn_drop_sysctl,		"connections down: tcp_sndbuf or tcp_rcvbuf was written") \
 	X(conn_drop_address,		"connections down: our address was removed") \
 	X(recv_drop_bad_len,		"headers with a length over 1 MiB") \
@@ -119,12 +133,17 @@
 	X(recv_drop_ping,		"pings not answered: too many waiting, or no memory") \
 	X(recv_drop_ping_rate,		"pings not answered: more than ping_rate in a second") \
 	X(recv_paused,			"times reading stopped at rcv_mem_max") \
-	X(recv_cgroup_full,		"times a port was congested because the memory cgroup of its socket is full") \
-	X(ack_sent,			"acknowledgements of deliveries sent in a frame of their own") \
-	X(ack_received,			"acknowledgements of deliveries received in a frame of their own") \
-	X(msg_retained,			"messages kept because TCP, but not the peer, acknowledged them") \
+	X(recv_cgroup_full, \
+	  "times a port was congested because the memory cgroup of its socket is full") \
+	X(ack_sent, \
+	  "acknowledgements of deliveries sent in a frame of their own") \
+	X(ack_received, \
+	  "acknowledgements of deliveries received in a frame of their own") \
+	X(msg_retained, \
+	  "messages kept because TCP, but not the peer, acknowledged them") \
 	X(msg_retained_done,		"such messages kept no longer") \
-	X(retain_full,			"times transmission stopped because too much was retained") \
+	X(retain_full, \
+	  "times transmission stopped because too much was retained") \
 	X(recv_copied_small,		"received pieces copied out of badly filled buffers") \
 	X(peer_errors,			"unreachable peers told to sockets with RDSZC_PEER_ERROR") \
 	X(peer_errors_lost,		"the same not told: no memory, or SO_RCVBUF full of them") \

@@ -43,7 +43,10 @@ static int rdsz_sysctl_listen(rdsz_ctl_table_t *table, int write, void *buffer, 
 	return rdsz_tcp_listen_apply(rn);
 }
 
-/* tcp_sndbuf and tcp_rcvbuf: the connections are made anew with it, even if the value is the old one. */
+/*
+ * tcp_sndbuf and tcp_rcvbuf: the connections are made anew with it, even if the value is the old
+ * one.
+ */
 static int rdsz_sysctl_buffer(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
 			      loff_t *ppos)
 {
@@ -155,7 +158,7 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 		.mode		= 0644,
 		.proc_handler	= rdsz_sysctl_prefixes,
 	},
-	RDSZ_SYSCTL(tcp_sndbuf, rdsz_sysctl_buffer, &rdsz_one, NULL), /* only to tell the two apart */
+	RDSZ_SYSCTL(tcp_sndbuf, rdsz_sysctl_buffer, &rdsz_one, NULL), /* tells the two apart */
 	RDSZ_SYSCTL(tcp_rcvbuf, rdsz_sysctl_buffer, NULL, NULL),
 	RDSZ_SYSCTL(histograms, rdsz_sysctl_histograms, &rdsz_zero, &rdsz_one),
 	RDSZ_SYSCTL(idle_ms, rdsz_sysctl_idle, &rdsz_zero, &rdsz_max_idle_ms),
@@ -209,8 +212,8 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 }
 
 /*
- * Stock rds-tools built for a dynamic family look the numbers up in /proc/sys/net/rds. While in-tree
- * RDS is loaded that folder is its own, and there is nothing to look up.
+ * Stock rds-tools built for a dynamic family look the numbers up in /proc/sys/net/rds. While
+ * in-tree RDS is loaded that folder is its own, and there is nothing to look up.
  */
 static int rdsz_names_values[2];
 static struct ctl_table rdsz_names_table[] = {

@@ -164,8 +164,8 @@ static int rdsz_tcp_bind_port(struct rdsz_path *path, struct socket *sock, unsig
 
 /*
  * The low three bits of the source port are the number of the lane: so the acceptor knows which one
- * it has. Any port of the local range that has them and is not reserved will do; the search starts at
- * a random one.
+ * it has. Any port of the local range that has them and is not reserved will do; the search starts
+ * at a random one.
  */
 static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
 {
@@ -224,8 +224,8 @@ static void rdsz_tcp_shutdown(struct rdsz_path *path)
 }
 
 /*
- * The peer has finished, or cannot be understood, and all that came is read. Where reading has stopped
- * at rcv_mem_max, one of ours sends what is unread again.
+ * The peer has finished, or cannot be understood, and all that came is read. Where reading has
+ * stopped at rcv_mem_max, one of ours sends what is unread again.
  */
 static bool rdsz_tcp_drained(struct rdsz_path *path)
 {
@@ -256,8 +256,9 @@ static void rdsz_tcp_start(struct rdsz_path *path)
 }
 
 /*
- * The peer owes an acknowledgement: segments are under way, or could be, for its window is open (they
- * are not when the route is gone). A shut window, or one too small for a segment, is its good right.
+ * The peer owes an acknowledgement: segments are under way, or could be, for its window is open
+ * (they are not when the route is gone). A shut window, or one too small for a segment, is its good
+ * right.
  *
  * Runs in the path's worker, which also closes, so the connection stays.
  */

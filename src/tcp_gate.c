@@ -2,15 +2,15 @@
 /*
  * tcp_gate.c - decides about connection requests before anything is allocated for them.
  *
- * TCP asks the listener's conn_request() for each SYN. Ours answers those that are to be refused by a
- * reset: the peer sees "connection refused" and backs off as in-tree RDS does after a failed connect
- * (a reset after the handshake would make it try again at once, for ever; no answer would make it wait
- * for TCP's time-out). What passes goes on to TCP's own function. Kernels differ in what they make of
- * an error from here, so there is none.
+ * TCP asks the listener's conn_request() for each SYN. Ours answers those that are to be refused by
+ * a reset: the peer sees "connection refused" and backs off as in-tree RDS does after a failed
+ * connect (a reset after the handshake would make it try again at once, for ever; no answer would
+ * make it wait for TCP's time-out). What passes goes on to TCP's own function. Kernels differ in
+ * what they make of an error from here, so there is none.
  *
- * The functions of a listening socket are a constant table of TCP; a listener of ours points to a copy
- * of it, which differs in this one entry. Accepted sockets may inherit the copy, for which the entry
- * has no meaning; they get TCP's own table back when they are accepted.
+ * The functions of a listening socket are a constant table of TCP; a listener of ours points to a
+ * copy of it, which differs in this one entry. Accepted sockets may inherit the copy, for which the
+ * entry has no meaning; they get TCP's own table back when they are accepted.
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>

@@ -2,9 +2,9 @@
 /*
  * tcp_listen.c - the listening socket of a namespace, and what comes in by it.
  *
- * Opened by the first bind() to an address that TCP owns, or by net.rds_zc.tcp_listen. It is created
- * in a worker, so that it belongs to the root memory cgroup and not to whoever came first; bind()
- * waits for that. listen_lock covers the listener's opening and closing.
+ * Opened by the first bind() to an address that TCP owns, or by net.rds_zc.tcp_listen. It is
+ * created in a worker, so that it belongs to the root memory cgroup and not to whoever came first;
+ * bind() waits for that. listen_lock covers the listener's opening and closing.
  */
 #define pr_fmt(fmt) "rds_zc: " fmt
 
@@ -32,7 +32,9 @@ static void rdsz_accept_key(const struct sock *sk, struct rdsz_conn_key *key)
 	memset(key, 0, sizeof(*key));
 	rdsz_endpoint_of_sock(sk, false, &key->local);
 	rdsz_endpoint_of_sock(sk, true, &key->peer);
-	/* TCP binds to the interface only where the peer is link-local; else it remembers it here. */
+	/*
+	 * TCP binds to the interface only where the peer is link-local; else it remembers it here.
+	 */
 	if (rdsz_addr_is_link_local(&key->local) || rdsz_addr_is_link_local(&key->peer))
 		key->scope = READ_ONCE(sk->sk_bound_dev_if) ?: inet6_sk(sk)->mcast_oif;
 	key->transport = RDSZ_TRANS_TCP;

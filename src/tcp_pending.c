@@ -2,17 +2,19 @@
 /*
  * tcp_pending.c - inbound connections that have not yet shown that an RDS peer is at the other end.
  *
- * To the large side a connection is worth a conn once a header came that parses: an in-tree peer, and
- * ours, sends its congestion map at once. Until then there is one small object, bounded in number per
- * namespace and per peer address, and in time. At a bound the oldest goes, not the newest: a real peer
- * waits for a round trip only, so it gets through while somebody else fills the list.
+ * To the large side a connection is worth a conn once a header came that parses: an in-tree peer,
+ * and ours, sends its congestion map at once. Until then there is one small object, bounded in
+ * number per namespace and per peer address, and in time. At a bound the oldest goes, not the
+ * newest: a real peer waits for a round trip only, so it gets through while somebody else fills the
+ * list.
  *
  * A wake-up carries no frame, and the small side must dial at once to find out. So a wake-up of an
- * unknown peer makes a conn, and one of these objects without a socket, which counts against the same
- * bounds until the peer has proved itself by a frame.
+ * unknown peer makes a conn, and one of these objects without a socket, which counts against the
+ * same bounds until the peer has proved itself by a frame.
  *
- * Objects are made and freed under listen_lock, in workers. TCP's callbacks only put them into the list
- * of those to be looked at. pending_lock is a leaf, covers both lists, and is taken in softirq.
+ * Objects are made and freed under listen_lock, in workers. TCP's callbacks only put them into the
+ * list of those to be looked at. pending_lock is a leaf, covers both lists, and is taken in
+ * softirq.
  */
 #include <linux/slab.h>
 #include <linux/tcp.h>
@@ -208,9 +210,9 @@ static void rdsz_pending_admit(struct rdsz_conn *conn, struct socket *sock)
 }
 
 /*
- * One more lane of a peer that is there. It need not prove itself by a frame, for in-tree RDS may have
- * none to send on it; but to replace one that looks alive it must. Returns false if it is something
- * else.
+ * One more lane of a peer that is there. It need not prove itself by a frame, for in-tree RDS may
+ * have none to send on it; but to replace one that looks alive it must. Returns false if it is
+ * something else.
  */
 static bool rdsz_pending_one_more(struct rdsz_net *rn, const struct rdsz_conn_key *key,
 				  struct socket *sock)

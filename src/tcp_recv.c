@@ -3,8 +3,9 @@
  * tcp_recv.c - cuts the byte stream of a connection into frames.
  *
  * Runs where TCP says that data has come (softirq mostly), under the lock of the TCP socket, so
- * nothing here may sleep. What cannot go on for want of memory leaves the rest in TCP and comes back
- * from the worker a little later; what stops at rcv_mem_max comes back when messages were read.
+ * nothing here may sleep. What cannot go on for want of memory leaves the rest in TCP and comes
+ * back from the worker a little later; what stops at rcv_mem_max comes back when messages were
+ * read.
  */
 #include <net/tcp.h>
 
@@ -98,7 +99,8 @@ static void rdsz_recv_finish(struct rdsz_tcp *tcp)
 }
 
 /* One step of the parser: bytes taken (0 is progress too, at a boundary), or an error. */
-static int rdsz_recv_step(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset, size_t len)
+static int rdsz_recv_step(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset,
+			  size_t len)
 {
 	int ret;
 

@@ -3,17 +3,17 @@
  * tcp_send.c - transmit passes: from the send queue of a path into TCP.
  *
  * A pass takes whole messages, up to RDSZ_PASS_BYTES or RDSZ_PASS_MSGS, and always one. Headers and
- * small payloads go by ordinary sends, neighbouring ones in one call; large payloads in pages of our own
- * by reference, where the kernel can; user pages are lent to TCP with the pass's zerocopy record. So a
- * large message costs two calls, a row of small ones one, and after TCP was full one call resumes at the
- * byte where it stopped.
+ * small payloads go by ordinary sends, neighbouring ones in one call; large payloads in pages of
+ * our own by reference, where the kernel can; user pages are lent to TCP with the pass's zerocopy
+ * record. So a large message costs two calls, a row of small ones one, and after TCP was full one
+ * call resumes at the byte where it stopped.
  *
- * What goes by reference is never written to again: TCP's buffers, and a reader on this machine, may
- * have the pages long after the message is gone. Headers are written anew when a message is sent again, so
- * TCP gets a copy of them.
+ * What goes by reference is never written to again: TCP's buffers, and a reader on this machine,
+ * may have the pages long after the message is gone. Headers are written anew when a message is
+ * sent again, so TCP gets a copy of them.
  *
- * A pass holds the messages until all is sent, and the payloads it lent until TCP has dropped the last
- * buffer that refers to them, however long after the connection that may be.
+ * A pass holds the messages until all is sent, and the payloads it lent until TCP has dropped the
+ * last buffer that refers to them, however long after the connection that may be.
  */
 #include <linux/slab.h>
 #include <linux/tcp.h>
@@ -31,8 +31,9 @@
 #define RDSZ_RUN_PASSES		8
 
 /*
- * Payloads in our own pages go by reference from here on; below, a copy is cheaper than a call. Congestion maps
- * stay below: one call sends the first frames of a connection in one burst, and TCP's window grows by it.
+ * Payloads in our own pages go by reference from here on; below, a copy is cheaper than a call.
+ * Congestion maps stay below: one call sends the first frames of a connection in one burst, and
+ * TCP's window grows by it.
  */
 #define RDSZ_SPLICE_MIN		16384
 
@@ -90,7 +91,8 @@ static void rdsz_pass_trace(const struct rdsz_pass *pass, enum rdsz_trace_action
 		return;
 	for (i = 0; i < pass->nr_segs; i++)
 		bytes += pass->segs[i].bytes;
-	trace_rds_zc_pass(pass->path->conn, action, pass->nr_msgs, bytes, pass->lends, pass->zc.copied);
+	trace_rds_zc_pass(pass->path->conn, action, pass->nr_msgs, bytes, pass->lends,
+			  pass->zc.copied);
 }
 
 /* ---- the end of a pass ---- */
@@ -225,7 +227,9 @@ static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 	return RDSZ_HDR_LEN + m->len;
 }
 
-/* Move messages from the send queue into the pass while there is room; they wait for their ack now. */
+/*
+ * Move messages from the send queue into the pass while there is room; they wait for their ack now.
+ */
 static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 room, u32 seq)
 {
 	struct rdsz_message *m, *next;
@@ -233,7 +237,8 @@ static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 r
 
 	spin_lock_bh(&path->lock);
 	list_for_each_entry_safe(m, next, &path->send_queue, path_node) {
-		if (pass->nr_msgs == RDSZ_PASS_MSGS || pass->nr_bvec + rdsz_message_bvecs(m) > room ||
+		if (pass->nr_msgs == RDSZ_PASS_MSGS ||
+		    pass->nr_bvec + rdsz_message_bvecs(m) > room ||
 		    (bytes && bytes + m->len > RDSZ_PASS_BYTES))
 			break;
 		bytes += m->len;
@@ -327,7 +332,9 @@ static struct rdsz_pass *rdsz_pass_build(struct rdsz_path *path)
 		rdsz_ack_stamped(path, pass->ack);
 		return pass;
 	}
-	/* What was measured has been withdrawn meanwhile; an acknowledgement may have relied on it. */
+	/*
+	 * What was measured has been withdrawn meanwhile; an acknowledgement may have relied on it.
+	 */
 	rdsz_pass_end(pass);
 	rdsz_pass_put_back(path, NULL);
 	set_bit(RDSZ_PATH_KICKED, &path->flags);
@@ -364,8 +371,8 @@ static ssize_t rdsz_pass_call(struct rdsz_path *path, struct rdsz_pass *pass)
 }
 
 /*
- * TCP cannot take zerocopy now. Either a completion will come, and its wake-up clears TX_FULL; it may
- * have come just before the bit was set, so try once more after setting it.
+ * TCP cannot take zerocopy now. Either a completion will come, and its wake-up clears TX_FULL; it
+ * may have come just before the bit was set, so try once more after setting it.
  */
 static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
 {
@@ -374,7 +381,7 @@ static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
 
 	if (ret == -ENOBUFS) {
 		set_bit(RDSZ_PATH_TX_FULL, &path->flags);
-		smp_mb__after_atomic();	/* set the bit, then try; pairs with the wake-up's clearing it */
+		smp_mb__after_atomic();	/* set, then try; pairs with the wake-up's clearing it */
 		ret = rdsz_pass_call(path, pass);
 		if (ret == -ENOBUFS) {
 			rdsz_stat_inc(rn, zc_pass_waits);
@@ -470,7 +477,7 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 				rdsz_stat_inc(path->conn->rn, zc_passes);
 		}
 		err = rdsz_pass_send(path, path->pass);
-		rdsz_path_start_watch(path);	/* after the send: the watchdog looks for what is in flight */
+		rdsz_path_start_watch(path);	/* after the send: it looks for what is in flight */
 		if (err)
 			return rdsz_tcp_send_error(path, err);
 		rdsz_pass_trace(path->pass, RDSZ_TRACE_SENT);

@@ -3,12 +3,12 @@
  * tombstone.c - what is remembered of a conn that was let go.
  *
  * A peer that has missed our last acknowledgement sends again, marked as sent again, what we have
- * delivered long ago. Only the sequence number expected next tells; so it stays, with the incarnation
- * of the peer that it belongs to, and the conn that is made anew takes it over. Numbers of our own
- * need no memory: those of a new conn are higher than any the namespace has used.
+ * delivered long ago. Only the sequence number expected next tells; so it stays, with the
+ * incarnation of the peer that it belongs to, and the conn that is made anew takes it over. Numbers
+ * of our own need no memory: those of a new conn are higher than any the namespace has used.
  *
- * A namespace keeps the latest RDSZ_TOMBS_MAX of them, in order of burial. They are looked up under its
- * conn_lock alone, so they need no RCU period before they are freed.
+ * A namespace keeps the latest RDSZ_TOMBS_MAX of them, in order of burial. They are looked up under
+ * its conn_lock alone, so they need no RCU period before they are freed.
  */
 #include <linux/slab.h>
 

@@ -2,9 +2,9 @@
 /*
  * trace.h - trace events rds_zc:*, for /sys/kernel/tracing, perf, bpftrace and rdszc trace.
  *
- * Fields are values, no pointers; an event prints them as name=value. netns is the inode number of the
- * namespace, as in /proc/PID/ns/net. Where an argument costs something to compute, the caller asks
- * trace_*_enabled() first: what is not traced costs a patched-out jump.
+ * Fields are values, no pointers; an event prints them as name=value. netns is the inode number of
+ * the namespace, as in /proc/PID/ns/net. Where an argument costs something to compute, the caller
+ * asks trace_*_enabled() first: what is not traced costs a patched-out jump.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM rds_zc
@@ -114,7 +114,8 @@ TRACE_EVENT(rds_zc_socket,
 /* A step in the life of a message; seq is 0 where it has none yet. */
 TRACE_EVENT(rds_zc_message,
 	TP_PROTO(const struct rdsz_net *rn, enum rdsz_trace_action action,
-		 const struct rdsz_endpoint *from, const struct rdsz_endpoint *to, u64 seq, u32 len),
+		 const struct rdsz_endpoint *from, const struct rdsz_endpoint *to,
+		 u64 seq, u32 len),
 	TP_ARGS(rn, action, from, to, seq, len),
 	TP_STRUCT__entry(
 		__field(u32, netns)
@@ -190,9 +191,10 @@ TRACE_EVENT(rds_zc_pass,
 		__entry->lends = lends;
 		__entry->copied = copied;
 	),
-	TP_printk("netns=%u action=%s local=%pI6c peer=%pI6c messages=%u bytes=%u lends=%d copied=%d",
-		  __entry->netns, rdsz_show_action(__entry->action), __entry->local, __entry->peer,
-		  __entry->messages, __entry->bytes, __entry->lends, __entry->copied)
+	TP_printk("netns=%u action=%s local=%pI6c peer=%pI6c messages=%u bytes=%u lends=%d "
+		  "copied=%d", __entry->netns, rdsz_show_action(__entry->action),
+		  __entry->local, __entry->peer, __entry->messages, __entry->bytes,
+		  __entry->lends, __entry->copied)
 );
 
 /* A cookie was given back; it can be read from here on. */

@@ -23,7 +23,9 @@ void rdsz_hdr_init(struct rdsz_hdr *hdr, __u64 seq, __u32 len, __be16 sport, __b
 	hdr->dport = dport;
 }
 
-/* Bytes of data behind a type. Unknown types below RDSZ_EXT_STOP have none, as in-tree reads them. */
+/*
+ * Bytes of data behind a type. Unknown types below RDSZ_EXT_STOP have none, as in-tree reads them.
+ */
 static int rdsz_ext_data_len(__u8 type)
 {
 	switch (type) {

@@ -19,7 +19,7 @@
 #define RDSZ_TCP_PORT		16385		/* default of net.rds_zc.tcp_port */
 #define RDSZ_MAX_PAYLOAD	(1U << 20)	/* bytes; the largest h_len we send or take */
 #define RDSZ_HDR_LEN		48		/* bytes */
-#define RDSZ_EXT_LEN		16		/* bytes of extension space at the end of the header */
+#define RDSZ_EXT_LEN		16		/* bytes of extension space, the header's end */
 
 /* RDS ports with a meaning of their own (host order); neither can be bound. */
 #define RDSZ_PORT_PING		0
@@ -51,7 +51,7 @@ struct rdsz_hdr {
 #define RDSZ_EXT_GEN_NUM	6	/* be32: incarnation of the sender, 0 = ignore */
 #define RDSZ_EXT_SPORT_IDX	8	/* one dummy byte; presence: source port low bits = lane */
 #define RDSZ_EXT_STOP		16	/* from here on in-tree parsers stop reading, silently */
-#define RDSZ_EXT_OURS		0x40	/* u8 version, be32 capabilities; sent by rds_zc, as the last one */
+#define RDSZ_EXT_OURS		0x40	/* u8 version, be32 capabilities; rds_zc's, the last */
 
 #define RDSZ_OURS_VERSION	1
 

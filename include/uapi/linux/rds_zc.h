@@ -32,19 +32,19 @@
 /* RDS_CMSG_ZCOPY_COMPLETION only, cookies raise POLLIN: what the in-tree stack shows. */
 #define RDSZC_COMPLETION_CMSG		2
 /*
- * The same, and all else as in-tree: a change of congestion raises POLLIN, and cookies alone do not end
- * a recvmsg that blocks. Reads back as CMSG.
+ * The same, and all else as in-tree: a change of congestion raises POLLIN, and cookies alone do not
+ * end a recvmsg that blocks. Reads back as CMSG.
  */
 #define RDSZC_COMPLETION_AF_RDS		21
 
 /*
- * RDSZC_PEER_ERROR - get and set, int, 0 or 1, default 0. Since 0.1.0.
- * With 1, each failed attempt to reach a peer is told once about each message that waits for that peer:
- * POLLERR, an errno from SO_ERROR or from a recvmsg that finds no message, and a record in the error
- * queue. recvmsg(MSG_ERRQUEUE) returns 0 with the peer in msg_name and a sock_extended_err (SOL_IP,
- * IP_RECVERR) of origin SO_EE_ORIGIN_LOCAL with that errno. The messages stay queued, and the attempts go
- * on: RDS_CANCEL_SENT_TO ends it. A process that reaps cookies tells the two apart by ee_origin.
- * EINVAL: shorter than an int, or another value.
+ * RDSZC_PEER_ERROR - get and set, int, 0 or 1, default 0. Since 0.1.0. With 1, each failed attempt
+ * to reach a peer is told once about each message that waits for that peer: POLLERR, an errno from
+ * SO_ERROR or from a recvmsg that finds no message, and a record in the error queue.
+ * recvmsg(MSG_ERRQUEUE) returns 0 with the peer in msg_name and a sock_extended_err (SOL_IP,
+ * IP_RECVERR) of origin SO_EE_ORIGIN_LOCAL with that errno. The messages stay queued, and the
+ * attempts go on: RDS_CANCEL_SENT_TO ends it. A process that reaps cookies tells the two apart by
+ * ee_origin. EINVAL: shorter than an int, or another value.
  */
 #define RDSZC_PEER_ERROR		20481
 

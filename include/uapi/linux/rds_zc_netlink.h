@@ -2,8 +2,9 @@
 /*
  * rds_zc_netlink.h - the generic netlink family of rds_zc.
  *
- * docs/netlink/rds_zc.yaml says what each command and attribute means; names and numbers are the same.
- * Everything is about the network namespace of the socket that asks. Numbers are never reused.
+ * docs/netlink/rds_zc.yaml says what each command and attribute means; names and numbers are the
+ * same. Everything is about the network namespace of the socket that asks. Numbers are never
+ * reused.
  */
 #ifndef _UAPI_LINUX_RDS_ZC_NETLINK_H
 #define _UAPI_LINUX_RDS_ZC_NETLINK_H
