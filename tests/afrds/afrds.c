@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program written for AF_RDS, of any Linux: it knows the number 21 and <linux/rds.h>, and has never
- * heard of rds_zc. It sends itself messages, copied and by zerocopy, pings itself, polls, and reads
- * options. Everything that is not as AF_RDS has it is an error on stderr and exit code 1; no such
- * socket is exit code 2.
+ * A program written for AF_RDS, of any Linux: it knows the number 21 and <linux/rds.h>, and has
+ * never heard of rds_zc. It sends itself messages, copied and by zerocopy, pings itself, polls, and
+ * reads options. Everything that is not as AF_RDS has it is an error on stderr and exit code 1; no
+ * such socket is exit code 2.
  *
  *   afrds ADDRESS          family 21
  *   afrds ADDRESS lookup   the family as builds of rds-tools look it up: /proc/sys/net/rds/pf_rds

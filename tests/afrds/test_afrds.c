@@ -157,8 +157,8 @@ static void family21__with_the_library(void **state)
 }
 
 /*
- * In-tree RDS has the number: the module is refused with EEXIST (newer kernels make that EBUSY), and the
- * log says what to do.
+ * In-tree RDS has the number: the module is refused with EEXIST (newer kernels make that EBUSY),
+ * and the log says what to do.
  */
 static void family21__taken_by_in_tree(void **state)
 {

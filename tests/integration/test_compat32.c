@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * 32-bit callers on a 64-bit kernel: control messages, timestamps, ioctls. The calls are made the
- * 32-bit way, by int 0x80 with structures of that layout in the low 4 GiB, so no 32-bit libc is needed.
+ * 32-bit way, by int 0x80 with structures of that layout in the low 4 GiB, so no 32-bit libc is
+ * needed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -140,7 +141,8 @@ static void cookies__by_cmsg(void **state)
 	const uint32_t *cookies;
 
 	assert_int_equal(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
-	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG), 0);
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG),
+			 0);
 	assert_int_equal(send_cookie32(&ends, 0x12345678), 64);
 	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	assert_fails(recv32(ends.tx, 0, 47, MSG_DONTWAIT), EAGAIN);
@@ -256,7 +258,8 @@ static void options__and_lists(void **state)
 				at(low->options), rds_addr_len(&ends.far)), 0);
 	memset(low->options, 0, 4);
 	low->options[0] = 1;
-	assert_int_equal(call32(NR32_SETSOCKOPT, ends.tx, SOL_RDS, RDS_RECVERR, at(low->options), 4),
+	assert_int_equal(call32(NR32_SETSOCKOPT, ends.tx, SOL_RDS, RDS_RECVERR, at(low->options),
+				4),
 			 0);
 }
 

@@ -31,7 +31,10 @@ static struct ends copying_ends(void **state)
 	struct ends ends = ends_open(state);
 
 	assert_int_equal(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
-	/* Nobody is bound there: the messages are dropped, and no reader is needed. But they get there. */
+	/*
+	 * Nobody is bound there: the messages are dropped, and no reader is needed. But they get
+	 * there.
+	 */
 	topology_sysctl(ends.topology, "tcp_listen", 1);
 	topology_close(ends.topology, ends.rx);
 	ends.rx = -1;
@@ -108,7 +111,8 @@ static size_t random_read(int fd, struct cookies *cookies, unsigned int *seed)
 }
 
 /* With the RLIMIT_MEMLOCK of nobody only some messages fit; cookies that are read make room. */
-static void send_or_read(const struct ends *ends, const void *buffer, size_t length, uint32_t cookie,
+static void send_or_read(const struct ends *ends, const void *buffer, size_t length,
+			 uint32_t cookie,
 			 struct cookies *cookies, unsigned int *seed)
 {
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);

@@ -240,7 +240,9 @@ static void monitor__without_control_room_it_stays(void **state)
 	assert_int_equal(rc, 0);
 }
 
-/* The same for a call that may block: it does not take what it cannot be given for a reason to end. */
+/*
+ * The same for a call that may block: it does not take what it cannot be given for a reason to end.
+ */
 static void monitor__without_control_room_a_reader_sleeps(void **state)
 {
 	struct ends ends = ends_open(state);
@@ -413,7 +415,8 @@ static void read_map(int fd)
 	assert_int_equal(frame.length, MAP_BYTES);
 }
 
-static void write_frame(int fd, uint32_t seq, uint16_t port, unsigned char flags, const void *payload,
+static void write_frame(int fd, uint32_t seq, uint16_t port, unsigned char flags,
+			const void *payload,
 			uint32_t length)
 {
 	unsigned char header[HEADER] = { 0 };

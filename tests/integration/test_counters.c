@@ -113,7 +113,9 @@ static bool same_values(const struct counters *a, const struct counters *b)
 	return i == a->count;
 }
 
-/* The records, read while no counter moved; acknowledgements may still come when all else is calm. */
+/*
+ * The records, read while no counter moved; acknowledgements may still come when all else is calm.
+ */
 static size_t read_records_calmly(int fd, const struct netns *ns, struct counters *counters)
 {
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
@@ -129,7 +131,9 @@ static size_t read_records_calmly(int fd, const struct netns *ns, struct counter
 	return count;
 }
 
-/* One connection, over which both ends have said who they are: nothing comes on its own any more. */
+/*
+ * One connection, over which both ends have said who they are: nothing comes on its own any more.
+ */
 static struct ends calm_ends(void **state)
 {
 	static const struct counters none = { .count = 1, .list = { { "recv_ping", 0 } } };

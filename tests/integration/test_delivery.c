@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Delivery acknowledgements between two of ours: what the peer's TCP has and its RDS has not survives
- * the loss of the connection, once; and the acknowledgements are soon and few.
+ * Delivery acknowledgements between two of ours: what the peer's TCP has and its RDS has not
+ * survives the loss of the connection, once; and the acknowledgements are soon and few.
  *
  * What is "in TCP, not in RDS" is made without any hook: rcv_mem_max is 1, and one message that
  * nobody reads (the plug) is over it, so the far namespace stops to read from TCP.
@@ -145,8 +145,8 @@ static void receive_all(const struct stage *stage, uint32_t seed)
 }
 
 /*
- * 4 MiB are in the far end's TCP, acknowledged and unread, and its connections are killed: all comes
- * once, in order. Argument: rounds=N.
+ * 4 MiB are in the far end's TCP, acknowledged and unread, and its connections are killed: all
+ * comes once, in order. Argument: rounds=N.
  */
 static void unread__killed_and_sent_again(void **state)
 {
@@ -217,7 +217,9 @@ static void refused__is_acknowledged(void **state)
 	wait_until_nothing_is_retained(stage.near);
 }
 
-/* The buffer is not the user's again while it may have to be sent again; nor is it kept for ever. */
+/*
+ * The buffer is not the user's again while it may have to be sent again; nor is it kept for ever.
+ */
 static void unread__cookie_waits_until_conversion(void **state)
 {
 	struct stage stage = stage_open(state);
@@ -233,7 +235,8 @@ static void unread__cookie_waits_until_conversion(void **state)
 	zc_expect_none(stage.ends.tx, 300);
 	topology_sysctl(stage.ends.topology, "pin_hold_ms", 200);
 	/* The reaper looks again after a quarter of what the time was when it looked last. */
-	assert_int_equal(reap_until(stage.ends.tx, &cookie, 1, NULL, deadline_in(DEADLINE_USUAL_MS)),
+	assert_int_equal(reap_until(stage.ends.tx, &cookie, 1, NULL,
+				    deadline_in(DEADLINE_USUAL_MS)),
 			 1);
 	assert_int_equal(cookie, 77);
 	pattern_poison(buffer, SIZE);

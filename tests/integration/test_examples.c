@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The programs of examples/ do what the README says, and so do the one in rds_zc(7) and the commands
- * in rds_zc(4). The programs are compiled into this one with main() renamed, and run as processes of
- * their own.
+ * The programs of examples/ do what the README says, and so do the one in rds_zc(7) and the
+ * commands in rds_zc(4). The programs are compiled into this one with main() renamed, and run as
+ * processes of their own.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -418,7 +418,10 @@ static void wait_in_vain_or_refused(const struct netns *far, const struct counte
 	assert_int_equal(ended, SOURCES);
 }
 
-/* The small side's address is the smallest of the wire, so all of these are large: 10.77.1.2 is not. */
+/*
+ * The small side's address is the smallest of the wire, so all of these are large: 10.77.1.2 is
+ * not.
+ */
 static void pending__many_addresses(void **state)
 {
 	struct ends ends = ends_open(state);

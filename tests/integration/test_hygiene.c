@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How connections are kept: who may open sockets, pings, keep-alive, buffers, addresses, the log. */
+/*
+ * How connections are kept: who may open sockets, pings, keep-alive, buffers, addresses, the log.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -86,7 +88,9 @@ static void unprivileged__1_is_the_default(void **state)
 
 /* ---- pings ---- */
 
-/* Of a flood, at most what one second allows is answered at once; messages are not held up by it. */
+/*
+ * Of a flood, at most what one second allows is answered at once; messages are not held up by it.
+ */
 static void ping__flood_is_limited(void **state)
 {
 	struct ends ends = one_lane(state);
@@ -127,7 +131,10 @@ static void keepalive__idle_dead_peer_is_noticed(void **state)
 	topology_sysctl(ends.topology, "keepalive_interval", 1);
 	topology_sysctl(ends.topology, "keepalive_count", 2);
 	warm_up(&ends);
-	/* Idle means that the last acknowledgement of either side has come: else TCP repeats it instead. */
+	/*
+	 * Idle means that the last acknowledgement of either side has come: else TCP repeats it
+	 * instead.
+	 */
 	usleep(500 * 1000 * time_scale());
 	assert_int_equal(counters_read(near, &before), 0);
 	topology_blackhole(ends.topology, 0, true);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What nobody uses is let go after net.rds_zc.idle_ms, what is needed is not, and nothing that matters
- * is forgotten with it. Some tests are the other end themselves, by plain TCP sockets (tests/wire).
+ * What nobody uses is let go after net.rds_zc.idle_ms, what is needed is not, and nothing that
+ * matters is forgotten with it. Some tests are the other end themselves, by plain TCP sockets
+ * (tests/wire).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RDS_INFO_*: the lists that tools read, with the structs of <linux/rds.h> as the parser. Rows 88 to
- * 96 of rds-api.md section 15; the counters are in test_counters.
+ * RDS_INFO_*: the lists that tools read, with the structs of <linux/rds.h> as the parser. Rows 88
+ * to 96 of rds-api.md section 15; the counters are in test_counters.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -160,7 +160,8 @@ static void call__length_protocol(void **state)
 	receive_pattern(ends.rx, 1000, 1, &ends.near);
 	send_pattern(ends.rx, 1000, 2, &ends.near);
 	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
-	usleep(500000);	/* a message that is acknowledged between two looks would change the lists */
+	/* A message that is acknowledged between two looks would change the lists. */
+	usleep(500000);
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		expect_length_protocol(fd, &kinds[i]);
 	close(fd);
@@ -556,7 +557,8 @@ static void expect_tcp6(const struct rds6_info_tcp_socket *tcp, const struct end
 {
 	assert_true(same6(&tcp->local_addr, &ends->near));
 	assert_true(same6(&tcp->peer_addr, &ends->far));
-	assert_true(ntohs(tcp->local_port) == RDS_TCP_PORT || ntohs(tcp->peer_port) == RDS_TCP_PORT);
+	assert_true(ntohs(tcp->local_port) == RDS_TCP_PORT ||
+		    ntohs(tcp->peer_port) == RDS_TCP_PORT);
 	assert_int_equal(tcp->hdr_rem, 48);
 	assert_int_equal(tcp->data_rem, 0);
 }
@@ -674,7 +676,9 @@ static void *kill_connections(void *argument)
 	return NULL;
 }
 
-/* Lists are read while sockets, messages and connections come and go; the kernel has to stay calm. */
+/*
+ * Lists are read while sockets, messages and connections come and go; the kernel has to stay calm.
+ */
 static void all__while_everything_changes(void **state)
 {
 	struct ends ends = ends_open(state);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Eight connections between two of us: how many there are and by which ports, the order of each pair
- * of sockets while they open and while they die, and peers that are not what they were.
+ * Eight connections between two of us: how many there are and by which ports, the order of each
+ * pair of sockets while they open and while they die, and peers that are not what they were.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,7 +44,8 @@ static void wait_lanes(const struct topology *topology)
 		if (total == LANES && one_each(count))
 			return;
 		if (deadline_over(&deadline))
-			fail_msg("%d connections, by lane: %u %u %u %u %u %u %u %u", total, count[0],
+			fail_msg("%d connections, by lane: %u %u %u %u %u %u %u %u", total,
+				 count[0],
 				 count[1], count[2], count[3], count[4], count[5], count[6],
 				 count[7]);
 		deadline_step();
@@ -133,7 +134,10 @@ static void write_text(const struct netns *ns, const char *path, const char *tex
 	close(fd);
 }
 
-/* Twelve ports, of which lane 0 and lane 1 have two each; one of lane 1 and that of lane 7 are taken. */
+/*
+ * Twelve ports, of which lane 0 and lane 1 have two each; one of lane 1 and that of lane 7 are
+ * taken.
+ */
 static void ports__reserved_ones_are_left_alone(void **state)
 {
 	struct ends ends = eight_lanes(state);
@@ -449,7 +453,8 @@ static void max_paths__leaves_what_is_agreed(void **state)
 static int dial_by_hand(const struct topology *topology)
 {
 	union rds_addr near = rds_addr_port(&topology->near[0], TCP_PORT);
-	int fd = netns_in(&topology->ns[1], socket(near.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	int fd = netns_in(&topology->ns[1],
+			  socket(near.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, &topology->far[0].sa, rds_addr_len(&topology->far[0])), 0);
@@ -501,8 +506,8 @@ static void expect_byte(int fd, unsigned char byte)
 }
 
 /*
- * What a restarted peer sends again has low numbers, but it is no duplicate of anything. What the same
- * one sends again is.
+ * What a restarted peer sends again has low numbers, but it is no duplicate of anything. What the
+ * same one sends again is.
  */
 static void generation__of_a_restarted_peer_is_obeyed(void **state)
 {

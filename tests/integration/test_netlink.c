@@ -79,7 +79,8 @@ static void take_words(const struct nlmsghdr *nlh, size_t skip, struct answer *a
 		return;
 	mnl_attr_for_each(attr, nlh, skip)
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
-			snprintf(answer->words, sizeof(answer->words), "%s", mnl_attr_get_str(attr));
+			snprintf(answer->words, sizeof(answer->words), "%s",
+				 mnl_attr_get_str(attr));
 }
 
 /* True when nothing more comes. */

@@ -85,7 +85,8 @@ struct cmsg_kind {
 };
 
 /* Sends with these control messages, zeroes in them; returns the errno, 0 if it was sent. */
-static int send_with(const struct ends *ends, size_t length, const struct cmsg_kind *list, size_t count)
+static int send_with(const struct ends *ends, size_t length, const struct cmsg_kind *list,
+		     size_t count)
 {
 	static union {
 		char space[1024];
@@ -194,7 +195,8 @@ static void mode__blocking_receive(void **state)
 	got = reap_by_cmsg(ends.tx, data, 0, list, 1, 0);
 	assert_int_equal(got.bytes, -1);
 	assert_int_equal(errno, ETIMEDOUT);
-	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG), 0);
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG),
+			 0);
 	got = reap_by_cmsg(ends.tx, data, 0, list, 1, 0);
 	assert_int_equal(got.bytes, 0);
 	assert_int_equal(got.cookies, 1);
@@ -208,7 +210,8 @@ static void mode__cookies_without_room_do_not_wake(void **state)
 	uint32_t list[8];
 
 	assert_int_equal(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
-	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG), 0);
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG),
+			 0);
 	zc_send(&ends, data, 64, 5);
 	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	assert_int_equal(rds_set_timeouts(ends.tx, 200), 0);
@@ -229,7 +232,8 @@ static void mode__af_rds_polls_as_in_tree(void **state)
 	assert_int_equal(rds_wait(ends.tx, POLLIN | POLLRDNORM | POLLWRBAND, deadline_in(0)) &
 			 (POLLIN | POLLWRBAND), 0);
 	assert_int_equal(counters_read(ns, &before), 0);
-	send_pattern(ends.tx, 100, 1, &ends.far);	/* makes the connection, which brings a map */
+	/* Makes the connection, which brings a map. */
+	send_pattern(ends.tx, 100, 1, &ends.far);
 	assert_true(counter_wait(ns, &before, "cong_update_received", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	events = rds_wait(ends.tx, POLLIN | POLLRDNORM | POLLWRBAND, deadline_in(0));

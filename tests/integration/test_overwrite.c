@@ -172,7 +172,8 @@ static void loop__closed_reader_gives_the_cookie_back(void **state)
 struct lane {
 	struct ends ends;
 	unsigned char *buffers;		/* DEPTH slots of `slot` bytes */
-	uint32_t sent;			/* cookie n plays in slot n % DEPTH of those that are free */
+	/* Cookie n plays in slot n % DEPTH of those that are free. */
+	uint32_t sent;
 	uint32_t received;
 	uint32_t returned;
 	uint32_t slot_of[DEPTH];	/* which message is in a slot */

@@ -223,7 +223,8 @@ static void nobody__is_told_too(void **state)
 static void no_route__is_told_at_once(void **state)
 {
 	struct topology *topology = *state;
-	union rds_addr away = rds_addr(topology->variant->v6 ? "2001:db8::1" : "192.0.2.1", 9), near;
+	const char *text = topology->variant->v6 ? "2001:db8::1" : "192.0.2.1";
+	union rds_addr away = rds_addr(text, 9), near;
 	int fd = asking(topology, &near);
 	struct record record;
 

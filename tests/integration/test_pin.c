@@ -348,7 +348,9 @@ static void hold__local_reader_that_does_not_read(void **state)
 	stuck_close(&stuck);
 }
 
-/* The sender's process is gone: its pages follow within the bound, the message still reads right. */
+/*
+ * The sender's process is gone: its pages follow within the bound, the message still reads right.
+ */
 static void hold__local_message_of_a_killed_sender(void **state)
 {
 	struct stuck stuck = stuck_open(state);

@@ -48,7 +48,9 @@ static void poll__first_poll_tells_of_no_old_updates(void **state)
 	assert_int_equal(counters_read(ns, &before), 0);
 	send_pattern(ends.tx, 10, 1, &ends.far);
 	receive_pattern(ends.rx, 10, 1, &ends.near);
-	/* The far end sent its map when the connection came up; it may be slower than our message. */
+	/*
+	 * The far end sent its map when the connection came up; it may be slower than our message.
+	 */
 	assert_true(counter_wait(ns, &before, "cong_update_received", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	fd = topology_near(ends.topology, &addr);

@@ -32,7 +32,9 @@ static size_t some_length(uint32_t i)
 	return i % 4 ? 1 + (noise >> 8) % 3000 : 1 + noise % (largest - 1);
 }
 
-/* ---- a zerocopy stream by a thread: buffers are overwritten as soon as their cookie is back ---- */
+/*
+ * ---- a zerocopy stream by a thread: buffers are overwritten as soon as their cookie is back ----
+ */
 
 #define SLOTS 16
 

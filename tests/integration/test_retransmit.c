@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a lost connection had not acknowledged: sent again if it was lost, dropped if it was not. The
- * link loses one direction only, so that each case is one and not the other.
+ * What a lost connection had not acknowledged: sent again if it was lost, dropped if it was not.
+ * The link loses one direction only, so that each case is one and not the other.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,7 +33,9 @@ static void lose_messages(const struct topology *topology, bool on)
 	assert_int_equal(link_blackhole(&topology->ns[0], "w0", topology->far_text[0], on), 0);
 }
 
-/* A first message there and back, so that the one connection is up and all of it is acknowledged. */
+/*
+ * A first message there and back, so that the one connection is up and all of it is acknowledged.
+ */
 static void warm_up(const struct ends *ends)
 {
 	topology_sysctl(ends->topology, "max_paths", 1);
@@ -107,8 +109,8 @@ static void lost__is_sent_again_in_order(void **state)
 }
 
 /*
- * By the sender's pages: no cookie comes while they may have to be sent again, and one for each comes
- * after that.
+ * By the sender's pages: no cookie comes while they may have to be sent again, and one for each
+ * comes after that.
  */
 static void lost__cookies_wait_for_it(void **state)
 {

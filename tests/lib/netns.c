@@ -33,7 +33,9 @@ static int enter_fd(int fd)
 	return rc;
 }
 
-/* Of the current namespace: a link that goes down and comes up again has its IPv6 addresses still. */
+/*
+ * Of the current namespace: a link that goes down and comes up again has its IPv6 addresses still.
+ */
 static int keep_addresses(void)
 {
 	int fd = open("/proc/sys/net/ipv6/conf/all/keep_addr_on_down", O_WRONLY | O_CLOEXEC);

@@ -17,7 +17,8 @@ struct reap {
 	uint32_t ee_data;	/* cookies in this read; with MSG_PEEK: in one larger read */
 	uint8_t origin;
 	uint8_t code;
-	bool has_report;	/* the sock_extended_err was there, at SOL_IP/IP_RECVERR, 16 bytes */
+	/* The sock_extended_err was there, at SOL_IP/IP_RECVERR, 16 bytes. */
+	bool has_report;
 	bool truncated;		/* MSG_TRUNC: more of this verdict wait */
 	bool control_cut;	/* MSG_CTRUNC */
 	bool copied;		/* SO_EE_CODE_ZEROCOPY_COPIED */

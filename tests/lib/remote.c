@@ -64,10 +64,12 @@ static int start(struct remote *remote, const struct remote_request *request)
 {
 	unsigned int ms = request->limit_ms + MARGIN_MS * time_scale();
 	struct timeval limit = { .tv_sec = ms / 1000 };
+	ssize_t sent;
 
 	if (setsockopt(remote->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
 		return -1;
-	return send(remote->fd, request, sizeof(*request), MSG_NOSIGNAL) == sizeof(*request) ? 0 : -1;
+	sent = send(remote->fd, request, sizeof(*request), MSG_NOSIGNAL);
+	return sent == sizeof(*request) ? 0 : -1;
 }
 
 static int finish(struct remote *remote, struct remote_reply *reply)
@@ -233,7 +235,10 @@ int remote_stop(struct remote *remote, uint32_t count, unsigned int limit_ms)
 
 /* ---- pairs ---- */
 
-/* How many pairs of addresses the programs of this VM have had; a link that was down has lost its own. */
+/*
+ * How many pairs of addresses the programs of this VM have had; a link that was down has lost its
+ * own.
+ */
 static unsigned int next_pair(bool v6)
 {
 	const char *path = v6 ? "/tmp/rdsz-pairs-v6" : "/tmp/rdsz-pairs-v4";
@@ -252,7 +257,8 @@ static unsigned int next_pair(bool v6)
 	return used;
 }
 
-void remote_fresh_addresses(struct remote *remote, bool v6, bool larger, char near[64], char far[64])
+void remote_fresh_addresses(struct remote *remote, bool v6, bool larger, char near[64],
+			    char far[64])
 {
 	const char *format = v6 ? "fd77::1:%x" : "10.77.0.%u";
 	unsigned int low = 10 + 2 * next_pair(v6);
@@ -309,8 +315,8 @@ void pair_reopen_far(struct pair *pair)
 	unsigned int tries = 0;
 
 	/*
-	 * The old life may still answer for a moment (it has the address), and its socket must not be
-	 * closed by us: it would hand on what it holds back. The new one takes a while to boot.
+	 * The old life may still answer for a moment (it has the address), and its socket must not
+	 * be closed by us: it would hand on what it holds back. The new one takes a while to boot.
 	 */
 	while (remote_connect(&pair->remote) || remote_add_address(&pair->remote,
 			inet_ntop(pair->far.sa.sa_family, ip, text, sizeof(text)))) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The peer program of the second VM (tests/peer/peer.c), seen from the tests. A remote is one process
- * there with one control connection and at most one RDS socket; its end ends them all.
+ * The peer program of the second VM (tests/peer/peer.c), seen from the tests. A remote is one
+ * process there with one control connection and at most one RDS socket; its end ends them all.
  */
 #ifndef TESTS_REMOTE_H
 #define TESTS_REMOTE_H
@@ -89,14 +89,16 @@ int remote_stop(struct remote *remote, uint32_t count, unsigned int limit_ms);
 
 /*
  * Has the peer's VM killed, without a word to its kernel, and started again with what `mode` says
- * (tests/vm/run --restarts). All remotes are gone; the next remote_connect() waits for its new life.
+ * (tests/vm/run --restarts). All remotes are gone; the next remote_connect() waits for its new
+ * life.
  */
 void remote_restart(const char *mode);
 
 /* ---- the two ends of a test ---- */
 
 /* An address for eth0 of either VM that no program has used, ours the larger or the smaller one. */
-void remote_fresh_addresses(struct remote *remote, bool v6, bool larger, char near[64], char far[64]);
+void remote_fresh_addresses(struct remote *remote, bool v6, bool larger, char near[64],
+			    char far[64]);
 
 struct pair {
 	struct remote remote;

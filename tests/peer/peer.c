@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * peer MODE: what the second VM runs. Each control connection is served by a process of its own, one
- * request after the other (tests/lib/remote.h); when the connection ends, so does the process, and
- * with it its socket. MODE is what the kernel has: rds_zc, intree, none.
+ * peer MODE: what the second VM runs. Each control connection is served by a process of its own,
+ * one request after the other (tests/lib/remote.h); when the connection ends, so does the process,
+ * and with it its socket. MODE is what the kernel has: rds_zc, intree, none.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -121,7 +121,9 @@ static void serve_send(struct worker *worker, const struct remote_request *reque
 	answer(worker, &reply);
 }
 
-/* Sends back what is in the buffer of the receiver; it is not touched again before its cookie came. */
+/*
+ * Sends back what is in the buffer of the receiver; it is not touched again before its cookie came.
+ */
 static void echo(struct worker *worker, struct flow_rx *rx)
 {
 	bool zerocopy = rx->flow.zerocopy && rx->length;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs of cookies, read and peeked at, with every fault that the user's memory can have. The queue is
- * one of this program's own: two lists, one per verdict, as the module keeps them.
+ * Runs of cookies, read and peeked at, with every fault that the user's memory can have. The queue
+ * is one of this program's own: two lists, one per verdict, as the module keeps them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -422,7 +422,10 @@ static void fault__in_the_report(void **state)
 	assert_row(0, 100);
 }
 
-/* One call of any kind; returns how many cookies were taken, and checks that they are the next ones. */
+/*
+ * One call of any kind; returns how many cookies were taken, and checks that they are the next
+ * ones.
+ */
 static u32 random_call(struct queue *queue, unsigned int *seed, u32 next[2])
 {
 	size_t len = (size_t)rand_r(seed) % 600;

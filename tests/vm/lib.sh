@@ -10,7 +10,8 @@ export RDSZ_CACHE RDSZ_VM RDSZ_TOP
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-# hold FILE: wait until no other process holds FILE, keep it until this process ends (bounded: 30 min).
+# hold FILE: wait until no other process holds FILE, keep it until this process ends (bounded: 30
+# min).
 hold()
 {
 	local fd
@@ -35,7 +36,8 @@ kernel_flavour()
 	esac
 }
 
-# kernel_line NAME FIELD: one field of the line for NAME in the table "kernels" (2 release, 3 version, 4 suites)
+# kernel_line NAME FIELD: one field of the line for NAME in the table "kernels" (2 release, 3
+# version, 4 suites)
 kernel_line()
 {
 	local base=${1%-cloud}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An RDS peer made of plain TCP sockets: it plays either role frame by frame, and may be as wrong as
- * it likes. Coding and decoding are its own, after the table of the protocol and not after src/wire.c,
- * so that a mistake there is not made here again.
+ * An RDS peer made of plain TCP sockets: it plays either role frame by frame, and may be as wrong
+ * as it likes. Coding and decoding are its own, after the table of the protocol and not after
+ * src/wire.c, so that a mistake there is not made here again.
  */
 #ifndef TESTS_FRAME_H
 #define TESTS_FRAME_H

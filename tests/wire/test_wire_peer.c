@@ -2,8 +2,8 @@
 /*
  * Frame by frame against a peer of plain TCP sockets in a second namespace, in both roles: what we
  * send, byte by byte, and what becomes of everything that a peer could send. A row of the hostile
- * table ends in the drop that docs/protocol.md says, and moves its counter by one. Peers that connect
- * and never send a first header, in any number and from many addresses, are in test_gate.
+ * table ends in the drop that docs/protocol.md says, and moves its counter by one. Peers that
+ * connect and never send a first header, in any number and from many addresses, are in test_gate.
  */
 #include <errno.h>
 #include <string.h>
@@ -156,8 +156,8 @@ static void send_to_peer(struct peer *peer, size_t length, uint32_t seed)
 }
 
 /*
- * Somebody has to want a connection where the module is the one that makes it. It may have ended ours
- * before we look.
+ * Somebody has to want a connection where the module is the one that makes it. It may have ended
+ * ours before we look.
  */
 static int wake_up(struct peer *peer)
 {
@@ -367,7 +367,10 @@ static void handshake__unanswered(void **state)
 
 /* ---- congestion: rows 15 and 16 ---- */
 
-/* The next map on the wire; says whether exactly this port is set in it, or none (-1: something else). */
+/*
+ * The next map on the wire; says whether exactly this port is set in it, or none (-1: something
+ * else).
+ */
 static int next_map(struct peer *peer, uint16_t port)
 {
 	struct frame frame;
@@ -506,8 +509,8 @@ static void expect_first_message(struct peer *peer, uint32_t seed, uint64_t *seq
 }
 
 /*
- * Row 4: in-tree resets a connection that it has no use for after its TCP has taken what came. Its RDS
- * has sent nothing, so nothing counts as delivered.
+ * Row 4: in-tree resets a connection that it has no use for after its TCP has taken what came. Its
+ * RDS has sent nothing, so nothing counts as delivered.
  */
 static void reset__before_a_frame_of_the_peer(void **state)
 {
@@ -773,7 +776,9 @@ ROWS(ROW_FUNCTION)
 
 #define FLOOD 3000
 
-/* Each ping is answered, or counted as not answered; the answers wait for us, in a bounded number. */
+/*
+ * Each ping is answered, or counted as not answered; the answers wait for us, in a bounded number.
+ */
 static void flood__of_pings(void **state)
 {
 	struct peer peer = peer_up(state);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * demo [MESSAGES] [emulated]: asks the other machine to send 1 MiB messages back, first without, then
- * with zerocopy, checks every reply, and shows a person what it took. Runs in the first VM of
+ * demo [MESSAGES] [emulated]: asks the other machine to send 1 MiB messages back, first without,
+ * then with zerocopy, checks every reply, and shows a person what it took. Runs in the first VM of
  * tools/demo/run; the second one runs tests/peer.
  */
 #include <errno.h>
@@ -173,8 +173,8 @@ static void print_table(const struct figures *c, const struct figures *z, bool e
 	printf("\n  %-26s %14s %14s\n", "one message of 1 MiB", "copying", "zerocopy");
 	row("time in sendmsg", each(c->send_ns, c, 1e6), each(z->send_ns, z, 1e6), 2, ms);
 	row("round trip", each(c->trip_ns, c, 1e6), each(z->trip_ns, z, 1e6), 2, ms);
-	row("copied in order to send", each(c->copied_bytes, c, 1024), each(z->copied_bytes, z, 1024),
-	    0, "  KiB");
+	row("copied in order to send", each(c->copied_bytes, c, 1024),
+	    each(z->copied_bytes, z, 1024), 0, "  KiB");
 	row("calls into TCP", each(c->tcp_calls, c, 1), each(z->tcp_calls, z, 1), 1, "");
 	printf("\n  all together\n");
 	row("messages, checked", (double)c->messages, (double)z->messages, 0, "");

@@ -5,8 +5,9 @@
  *     LD_PRELOAD=librdszc.so program
  *
  * socket(21, ...) is answered by a socket of rds_zc, under the family number that the loaded module
- * tells, and in the mode that AF_RDS programs know (RDSZC_COMPLETION_AF_RDS). Nothing else is touched:
- * all other calls go to the kernel as they are. Where rds_zc is not loaded, so does this one.
+ * tells, and in the mode that AF_RDS programs know (RDSZC_COMPLETION_AF_RDS). Nothing else is
+ * touched: all other calls go to the kernel as they are. Where rds_zc is not loaded, so does this
+ * one.
  */
 #include <dlfcn.h>
 #include <errno.h>
