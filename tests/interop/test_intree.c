@@ -62,7 +62,8 @@ static void assert_role(const struct role *role)
 		tell_reconnects();
 	assert_int_equal(counter_moved(netns_here(), &before, "conn_drop_protocol"), 0);
 	assert_true(ups >= 1);
-	assert_int_equal(accepts, role->larger ? ups : 0);
+	/* Lanes may still come while this is looked at. */
+	assert_true(role->larger ? accepts >= ups : !accepts);
 }
 
 static struct flow flow_of(bool zerocopy, uint32_t seed)
