@@ -21,7 +21,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
 	test test-all test-debug conformance interop matrix mutants soak demo test-reliable \
-	deb rpm arch bench bench-tool bench-uml dissect
+	deb rpm arch bench bench-tool bench-uml dissect test-netlink
 
 all: modules
 
@@ -99,6 +99,10 @@ interop:
 dissect:
 	tests/interop/dissect
 
+# The spec of the netlink family: by its schema, and by tools/net/ynl of a kernel source in a VM.
+test-netlink:
+	tests/netlink/run
+
 matrix:
 	tests/vm/matrix
 
@@ -151,6 +155,7 @@ help:
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
 	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
+	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by docs/netlink/rds_zc.yaml'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""drive.py: in a VM under load, what ynl's command line says of rds_zc is what others say. TAP."""
+
+import json
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, "/pyynl")
+from lib import NlError, YnlFamily  # pylint: disable=wrong-import-position,import-error
+
+SPEC = "/rds_zc.yaml"
+CLI = [sys.executable, "-Bu", "/pyynl/cli.py", "--spec", SPEC, "--no-schema", "--output-json"]
+
+# Its library, which the command line is a few lines around: Python starts slowly in a VM.
+family = YnlFamily(SPEC, schema="")
+
+
+def rdszc(*words):
+    """Objects that the tool shows."""
+    done = subprocess.run(["rdszc", *words, "-j"], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def info():
+    """info-get"""
+    answer, other = family.do("info-get", {}), rdszc("info")[0]
+    with open("/sys/module/rds_zc/version", encoding="ascii") as file:
+        assert answer["version"] == file.read().strip()
+    for key in ("family", "tcp-port", "incarnation", "sockets", "conns", "rcv-mem-max"):
+        assert answer[key] == other[key.replace("-", "_")], key
+
+
+def sockets():
+    """socket-get, and its filter"""
+    answer, other = family.dump("socket-get", {}), rdszc("sockets")
+    assert len(answer) == 2
+    assert sorted(s["id"] for s in answer) == sorted(s["id"] for s in other)
+    assert {s["local-port"] for s in answer} == {s["local_port"] for s in other}
+    assert {s["transport"] for s in answer} == {"tcp"}
+    assert all("zerocopy" in s["flags"] for s in answer)
+    port = answer[0]["local-port"]
+    chosen = family.dump("socket-get", {"local-port": port})
+    assert [s["local-port"] for s in chosen] == [port]
+
+
+def conns():
+    """conn-get"""
+    answer, = family.dump("conn-get", {})
+    other, = rdszc("conns")
+    assert answer["state"] == other["state"] == "up"
+    assert answer["peer-addr"] == other["peer"] == "10.9.0.2"
+    assert answer["peer-kind"].replace("-", "_") == other["peer_kind"] == "rds_zc"
+    assert answer["lanes"] == other["lanes"]
+    assert answer["peer-incarnation"] == other["peer_incarnation"]
+    assert family.dump("conn-get", {"state": "down"}) == []
+
+
+def paths():
+    """path-get, with what is for the privileged"""
+    answer, other = family.dump("path-get", {}), rdszc("paths")
+    assert [p["lane"] for p in answer] == [p["lane"] for p in other]
+    assert answer[0]["lane"] == 0
+    assert all(p["next-tx-seq"] <= o["next_tx_seq"] for p, o in zip(answer, other))
+
+
+def messages():
+    """message-get"""
+    seen = []
+    for _ in range(50):
+        seen += family.dump("message-get", {})
+        if seen:
+            break
+    assert {m["len"] for m in seen} == {32768}
+    assert {m["peer-addr"] for m in seen} == {"10.9.0.2"}
+    assert {m["queue"] for m in seen} <= {"send", "unacked", "receive"}
+    assert {m["payload"] for m in seen} <= {"pinned", "copied"}
+
+
+def stats():
+    """stat-get: the names are those of /proc, no value is less than before"""
+    with open("/proc/net/rds_zc/stats", encoding="ascii") as file:
+        before = dict(line.split() for line in file)
+    answer = family.dump("stat-get", {"explain": True})
+    assert [s["name"] for s in answer] == list(before)
+    assert all(s["value"] >= int(before[s["name"]]) for s in answer)
+    assert all(s["meaning"] for s in answer)
+    chosen, = family.dump("stat-get", {"name": "zc_sent"})
+    assert chosen["name"] == "zc_sent" and chosen["value"] > 0
+
+
+def hists():
+    """hist-get: the counts of a histogram add up"""
+    answer = {h["name"]: h for h in family.dump("hist-get", {})}
+    assert set(answer) == {"send_to_ack", "send_to_reusable", "reusable_to_read", "recv_queue"}
+    ack = answer["send_to_ack"]
+    assert ack["count"] > 0 and ack["sum"] > 0
+
+
+def policy():
+    """the kernel's policy for a dump names the attributes of the spec"""
+    answer = str(family.get_policy("socket-get", "dump").to_dict())
+    assert "local-port" in answer, answer
+
+
+def refused():
+    """a request against the policy is refused with words, by extack"""
+    try:
+        family.dump("stat-get", {"name": "x" * 200})
+    except NlError as error:
+        assert "failed policy validation" in str(error), error
+        return
+    raise AssertionError("it was not refused")
+
+
+def command_line():
+    """the command line: a request, and events of connections that a sysctl ends"""
+    done = subprocess.run(CLI + ["--dump", "conn-get"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[0]["peer-addr"] == "10.9.0.2"
+    with subprocess.Popen(CLI + ["--subscribe", "paths", "--duration", "12"],
+                          stdout=subprocess.PIPE, text=True) as listener:
+        while listener.poll() is None:    # it takes its time to start
+            with open("/proc/sys/net/rds_zc/tcp_sndbuf", "w", encoding="ascii") as file:
+                file.write("0\n")
+            time.sleep(5)
+        said = listener.stdout.read()
+    assert '"path-event"' in said, said
+    assert '"sysctl"' in said, said
+
+
+def main():
+    """Each check is a test; its first line of documentation is its name."""
+    checks = [info, sockets, conns, paths, messages, stats, hists, policy, refused, command_line]
+    failed = 0
+    print(f"1..{len(checks)}", flush=True)
+    for number, check in enumerate(checks, 1):
+        try:
+            check()
+            print(f"ok {number} - ynl {check.__doc__}", flush=True)
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            failed += 1
+            print(f"# {type(error).__name__} {error}".replace("\n", "\n# "))
+            print(f"not ok {number} - ynl {check.__doc__}", flush=True)
+    sys.exit(failed > 0)
+
+
+main()
