@@ -8,10 +8,12 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 page=$here/rds_zc.4
 
-# One item a counter, of the list in the named macro. Lines of the macro: X(name, "meaning") \
+# One item a counter, of the list in the named macro. Lines of the macro: X(name, "meaning") \, or with
+# the meaning on a line of its own.
 items()
 {
 	sed -n "/^#define $1(X)/,/[^\\\\]\$/p" "$here/../../src/stats.h" |
+		sed -E -e '/^\tX\([a-z0-9_]+, *\\$/{N; s/ *\\\n */ /}' |
 		sed -n -E 's/^\tX\(([a-z0-9_]+),[[:space:]]*"(.*)"\).*/.It Va \1\n\2/p'
 }
 
