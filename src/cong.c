@@ -47,11 +47,45 @@ static struct rdsz_map *rdsz_map_alloc(struct rdsz_net *rn, const struct in6_add
 
 	if (!map)
 		return NULL;
+	map->bits = kzalloc(RDSZ_MAP_BYTES, gfp);
+	if (!map->bits) {
+		kfree(map);
+		return NULL;
+	}
 	refcount_set(&map->refs, 1);
 	refcount_inc(&rn->refs);
 	map->rn = rn;
 	map->ip = *ip;
 	init_waitqueue_head(&map->wait);
+	return map;
+}
+
+static void rdsz_map_free(struct rdsz_map *map)
+{
+	struct rdsz_net *rn = map->rn;
+
+	kfree(map->bits);
+	kfree(map);
+	rdsz_net_put(rn);
+}
+
+/* The map of an address, with a reference. If there is none @fresh becomes it, which may be NULL. */
+static struct rdsz_map *rdsz_map_join(struct rdsz_net *rn, const struct in6_addr *ip,
+				      struct rdsz_map *fresh)
+{
+	struct rb_node *parent, **link;
+	struct rdsz_map *map;
+
+	spin_lock_bh(&rn->cong_lock);
+	map = rdsz_map_find(rn, ip, &parent, &link);
+	if (map) {
+		refcount_inc(&map->refs);
+	} else if (fresh) {
+		rb_link_node(&fresh->node, parent, link);
+		rb_insert_color(&fresh->node, &rn->maps);
+		map = fresh;
+	}
+	spin_unlock_bh(&rn->cong_lock);
 	return map;
 }
 
@@ -63,27 +97,16 @@ static struct rdsz_map *rdsz_map_alloc(struct rdsz_net *rn, const struct in6_add
  */
 struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp)
 {
-	struct rdsz_map *fresh = rdsz_map_alloc(rn, ip, gfp);
-	struct rb_node *parent, **link;
-	struct rdsz_map *map;
+	struct rdsz_map *map = rdsz_map_join(rn, ip, NULL), *fresh;
 
+	if (map)
+		return map;
+	fresh = rdsz_map_alloc(rn, ip, gfp);
 	if (!fresh)
 		return NULL;
-	spin_lock_bh(&rn->cong_lock);
-	map = rdsz_map_find(rn, ip, &parent, &link);
-	if (map) {
-		refcount_inc(&map->refs);
-	} else {
-		rb_link_node(&fresh->node, parent, link);
-		rb_insert_color(&fresh->node, &rn->maps);
-		map = fresh;
-		fresh = NULL;
-	}
-	spin_unlock_bh(&rn->cong_lock);
-	if (fresh) {
-		rdsz_net_put(rn);
-		kfree(fresh);
-	}
+	map = rdsz_map_join(rn, ip, fresh);
+	if (map != fresh)
+		rdsz_map_free(fresh);
 	return map;
 }
 
@@ -97,10 +120,8 @@ void rdsz_map_put(struct rdsz_map *map)
 	if (last)
 		rb_erase(&map->node, &rn->maps);
 	spin_unlock_bh(&rn->cong_lock);
-	if (!last)
-		return;
-	kfree(map);
-	rdsz_net_put(rn);
+	if (last)
+		rdsz_map_free(map);
 }
 
 /* Is a socket bound to the address, with whatever port? Any context up to softirq. */

@@ -445,7 +445,7 @@ struct rdsz_map {
 	struct in6_addr		ip;
 	atomic_t		bound;		/* sockets bound to the address */
 	wait_queue_head_t	wait;		/* blocked senders */
-	unsigned long		bits[RDSZ_MAP_BYTES / sizeof(unsigned long)];
+	unsigned long		*bits;		/* RDSZ_MAP_BYTES: apart, or it would take 16 KiB */
 };
 
 enum rdsz_path_state {
