@@ -147,7 +147,8 @@ static void unread__is_uncharged_at_close(void **state)
 	assert_true(wait_queued(&ends, &before, 64));
 	assert_true(wait_charged(64 * MESSAGE, 256 * MESSAGE));
 	topology_close(ends.topology, ends.rx);
-	assert_true(wait_charged(0, 0));
+	/* 5.10 leaves up to 32 pages of each CPU out of the sum. */
+	assert_true(wait_charged(0, MIB));
 }
 
 /* A full cgroup stops the sender by congestion; what came is kept, and all arrives in the end. */
