@@ -104,6 +104,9 @@ bool rdsz_path_hold_queue(struct rdsz_path *path)
 {
 	if (likely(path->retained_mem < RDSZ_RETAIN_MAX))
 		return false;
+	/* A peer that has not heard who we are acknowledges nothing: our word goes out first. */
+	if (!test_bit(RDSZ_PATH_INTRODUCED, &path->flags))
+		return false;
 	if (!test_and_set_bit(RDSZ_PATH_RETAIN_FULL, &path->flags))
 		rdsz_stat_inc(path->conn->rn, retain_full);
 	return true;

@@ -265,6 +265,16 @@ static void rdsz_handshake_spread_out(struct rdsz_conn *conn)
 	}
 }
 
+/*
+ * True if the peer's silence on this connection must mean that it has nothing to tell. On a lane that
+ * is not the first its handshake may stand behind megabytes, while lane 0 has told who it is.
+ */
+static bool rdsz_handshake_gives_up(const struct rdsz_path *path)
+{
+	return time_after(jiffies, path->hello_until) &&
+		!(path->index && rdsz_path_peer(&path->conn->path) == RDSZ_PEER_OURS);
+}
+
 /**
  * rdsz_handshake_go_on() - the next step of our side, if it is time for one
  * @path: path that is UP
@@ -284,7 +294,7 @@ void rdsz_handshake_go_on(struct rdsz_path *path)
 		else
 			set_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
 	}
-	if (time_after(jiffies, path->hello_until) &&
+	if (rdsz_handshake_gives_up(path) &&
 	    cmpxchg(&path->peer, RDSZ_PEER_UNKNOWN, RDSZ_PEER_INTREE) == RDSZ_PEER_UNKNOWN) {
 		rdsz_stat_inc(path->conn->rn, handshake_unanswered);
 		rdsz_ack_settle(path);
@@ -302,5 +312,6 @@ void rdsz_handshake_forget(struct rdsz_path *path)
 	clear_bit(RDSZ_PATH_HELLO_DUE, &path->flags);
 	clear_bit(RDSZ_PATH_OFFERED, &path->flags);
 	clear_bit(RDSZ_PATH_OFFER_ACKED, &path->flags);
+	clear_bit(RDSZ_PATH_INTRODUCED, &path->flags);
 	rdsz_handshake_set_peer(path, RDSZ_PEER_UNKNOWN, 0);
 }

@@ -86,6 +86,7 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 	}
 	spin_lock_bh(&conn->path.lock);
 	if (!conn->lanes) {
+		rdsz_lanes_count_queue(conn, lanes, &conn->path.retained);
 		rdsz_lanes_count_queue(conn, lanes, &conn->path.retrans);
 		rdsz_lanes_count_queue(conn, lanes, &conn->path.send_queue);
 		smp_store_release(&conn->lanes, lanes);	/* pairs with rdsz_conn_lane() */

@@ -487,6 +487,7 @@ enum {
 	RDSZ_PATH_ACK_DUE,	/* the peer waits for an acknowledgement of deliveries */
 	RDSZ_PATH_ACK_TIMER,	/* ack_timer runs */
 	RDSZ_PATH_OFFERED,	/* lanes were offered on this connection (lane 0) */
+	RDSZ_PATH_INTRODUCED,	/* a handshake of ours went out on this connection */
 	RDSZ_PATH_OFFER_ACKED,	/* the peer has that offer */
 	RDSZ_PATH_IS_FIRST,	/* the peer's only connection came here, by its port */
 };

@@ -246,6 +246,8 @@ static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 r
 		seq += rdsz_pass_add(pass, m);
 		path->tcp->last_expected_una = seq;
 		m->tcp_end = seq;
+		if (unlikely(test_bit(RDSZ_MSG_HANDSHAKE, &m->flags)))
+			set_bit(RDSZ_PATH_INTRODUCED, &path->flags);
 		list_move_tail(&m->path_node, &path->retrans);
 		rdsz_path_load_sent(path, m);
 		rdsz_trace_message(m, RDSZ_TRACE_SEND);
