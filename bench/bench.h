@@ -208,9 +208,10 @@ bool control_put_byte(int fd, char byte);
 bool control_get_byte(int fd, char want);
 int control_accept(int listener);
 void sleep_ms(uint32_t ms);
-int control_listen(const char *address, uint16_t port);
 int control_connect(const char *address, uint16_t port);
-int control_serve(int listener, const char *local);
+int control_serve(const char *address, uint16_t port, bool once,
+		  void (*runs)(int fd, const char *local));
+void bench_serve(int fd, const char *local);
 
 struct outcome {
 	struct figures client, server;

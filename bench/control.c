@@ -134,22 +134,17 @@ static void serve_run(int fd, struct side *s, const char *local)
 	control_put(fd, &f, sizeof(f));
 }
 
-/* One client's runs, one after the other, until it hangs up. */
-int control_serve(int listener, const char *local)
+/* The runs of one client program, one after the other. */
+void bench_serve(int fd, const char *local)
 {
-	int fd = control_accept(listener);
 	struct spec spec;
 
-	if (fd < 0)
-		return -1;
 	while (control_get(fd, &spec, sizeof(spec))) {
 		struct side *s = side_new(&spec, true);
 
 		serve_run(fd, s, local);
 		side_free(s);
 	}
-	close(fd);
-	return 0;
 }
 
 /* ---- client ---- */

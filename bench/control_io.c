@@ -46,7 +46,7 @@ static int control_socket(const char *text, uint16_t port, struct sockaddr_in *s
 	return fd;
 }
 
-int control_listen(const char *text, uint16_t port)
+static int control_listen(const char *text, uint16_t port)
 {
 	struct sockaddr_in sin;
 	int fd = control_socket(text, port, &sin);
@@ -71,6 +71,25 @@ int control_accept(int listener)
 	if (fd >= 0)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
+}
+
+/* One client program after the other, or only the first; each until it hangs up. */
+int control_serve(const char *address, uint16_t port, bool once,
+		  void (*runs)(int fd, const char *local))
+{
+	int listener = control_listen(address, port), fd;
+
+	if (listener < 0)
+		return -1;
+	do {
+		fd = control_accept(listener);
+		if (fd < 0)
+			return -1;
+		runs(fd, address);
+		close(fd);
+	} while (!once);
+	close(listener);
+	return 0;
 }
 
 /* The server may still be starting, and that on an emulated machine: a minute. */

@@ -142,7 +142,7 @@ struct kv_outcome {
 };
 
 /* run.c */
-int kv_serve(int listener, const char *local);
+void kv_serve(int fd, const char *local);
 int kv_run(int control, const struct kv_spec *spec, const char *local, const char *peer,
 	   struct kv_outcome *o);
 

@@ -162,19 +162,6 @@ static int client(void)
 	return failures ? 1 : 0;
 }
 
-static int server(void)
-{
-	int listener = control_listen(opt.serve, opt.spec.io.port);
-
-	if (listener < 0)
-		return 1;
-	do {
-		if (kv_serve(listener, opt.serve))
-			return 1;
-	} while (!opt.once);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -193,5 +180,7 @@ int main(int argc, char **argv)
 	setrlimit(RLIMIT_MEMLOCK, &all);
 	pattern_prepare();
 	clock_start();
-	return opt.serve ? server() : client();
+	if (opt.serve)
+		return control_serve(opt.serve, opt.spec.io.port, opt.once, kv_serve) ? 1 : 0;
+	return client();
 }

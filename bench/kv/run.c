@@ -162,22 +162,17 @@ static void serve_run(int fd, struct kv_side *s, const char *local)
 	control_put(fd, &f, sizeof(f));
 }
 
-/* One client program's runs, one after the other, until it hangs up. */
-int kv_serve(int listener, const char *local)
+/* The runs of one client program, one after the other. */
+void kv_serve(int fd, const char *local)
 {
-	int fd = control_accept(listener);
 	struct kv_spec spec;
 
-	if (fd < 0)
-		return -1;
 	while (control_get(fd, &spec, sizeof(spec))) {
 		struct kv_side *s = side_new(&spec, true);
 
 		serve_run(fd, s, local);
 		side_free(s);
 	}
-	close(fd);
-	return 0;
 }
 
 /* ---- client ---- */
