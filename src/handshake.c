@@ -266,8 +266,8 @@ static void rdsz_handshake_spread_out(struct rdsz_conn *conn)
 }
 
 /*
- * True if the peer's silence on this connection must mean that it has nothing to tell. On a lane that
- * is not the first its handshake may stand behind megabytes, while lane 0 has told who it is.
+ * True if the peer's silence on this connection must mean that it has nothing to tell. On a lane
+ * that is not the first its handshake may stand behind megabytes, while lane 0 has told who it is.
  */
 static bool rdsz_handshake_gives_up(const struct rdsz_path *path)
 {
