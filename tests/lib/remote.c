@@ -156,6 +156,13 @@ int remote_log_has(struct remote *remote, const char *text)
 	return call_text(remote, REMOTE_LOG, text, &reply) ? -1 : (int)reply.value;
 }
 
+int remote_show(struct remote *remote, const char *command)
+{
+	struct remote_reply reply;
+
+	return call_text(remote, REMOTE_SHOW, command, &reply);
+}
+
 void remote_restart(const char *mode)
 {
 	printf("RDSZ-ASK restart %s\n", mode);

@@ -29,6 +29,7 @@ enum remote_command {
 	REMOTE_CLOSE,		/* closes the socket */
 	REMOTE_SYSCTL,		/* writes value to /proc/sys/text */
 	REMOTE_LOG,		/* value: does the kernel's log have text? */
+	REMOTE_SHOW,		/* what the command text prints goes to the log of the run */
 };
 
 /* Both VMs run the same build, so plain structs travel. */
@@ -70,6 +71,9 @@ int remote_sysctl(struct remote *remote, const char *name, int value);
 
 /* Does the peer's kernel log have this text: 1, 0, or -1. */
 int remote_log_has(struct remote *remote, const char *text);
+
+/* Runs a command of the shell; it prints to the peer's log (b/results). */
+int remote_show(struct remote *remote, const char *command);
 
 /* Kills the process of another remote. */
 int remote_kill(struct remote *remote, struct remote *other);

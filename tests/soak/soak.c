@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * soak SECONDS: eight sockets send to eight on the second VM, each 64 deep, 1 B to 1 MiB, by
- * zerocopy, and overwrite a buffer at its cookie. Meanwhile the link is cut every 5 s, TCP
+ * soak SECONDS PATHS: eight sockets send to eight on the second VM over so many paths, each 64 deep,
+ * 1 B to 1 MiB, by zerocopy, and overwrite a buffer at its cookie. Meanwhile the link is cut every 5 s, TCP
  * connections are killed every second as by ss -K, and once a minute a receiver gets kill -9.
  *
  * At the end sent = received = cookies, and no byte differs. What a killed receiver had not read is
@@ -58,6 +58,20 @@ static struct soak {
 	unsigned int random;
 } soak;
 
+/* What either end knows of its sockets and paths: the peer's is in its log. */
+static void show_both_ends(void)
+{
+	static const char * const commands[] = { "paths", "messages", "stats" };
+	char line[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		snprintf(line, sizeof(line), "rdszc %s", commands[i]);
+		if (system(line) || remote_show(&soak.killer, line))
+			printf("no answer to %s\n", line);
+	}
+}
+
 static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
 {
 	va_list arguments;
@@ -66,6 +80,7 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *form
 	printf("soak: ");
 	vprintf(format, arguments);
 	printf("\n");
+	show_both_ends();
 	exit(1);
 }
 
@@ -234,12 +249,15 @@ static void report_progress(void)
 
 /* ---- from start to end ---- */
 
-static void begin(void)
+static void begin(int paths)
 {
 	size_t i;
 
 	if (remote_connect(&soak.killer))
 		die("no peer: %s", strerror(errno));
+	if (netns_sysctl_set(netns_here(), "max_paths", paths) ||
+	    remote_sysctl(&soak.killer, "net/rds_zc/max_paths", paths))
+		die("cannot set max_paths");
 	pair_open(&soak.lanes[0].pair, false, false);
 	for (i = 1; i < LANES; i++)
 		pair_open_beside(&soak.lanes[i].pair, &soak.lanes[0].pair);
@@ -283,10 +301,15 @@ static void settle(void)
 static void finish_lane(struct lane *lane)
 {
 	struct flow_result *read = &lane->read;
+	static bool shown;
 
 	if (remote_stop(&lane->pair.remote, lane->tx.result.messages, SETTLE_MS) ||
 	    remote_finish(&lane->pair.remote, read))
 		die("a receiver does not answer: %s", strerror(errno));
+	if (read->messages != lane->tx.result.messages && !shown) {
+		show_both_ends();
+		shown = true;
+	}
 	if (read->wrong || read->error)
 		printf("receiver: %u wrong, %s: %s\n", read->wrong, strerror(read->error),
 		       read->text);
@@ -375,7 +398,7 @@ int main(int argc, char **argv)
 	soak.random = 7;
 	if (module_need())
 		die("cannot load the module: %s", strerror(errno));
-	begin();
+	begin(argc > 2 ? atoi(argv[2]) : 1);
 	run();
 	settle();
 	for (i = 0; i < LANES; i++)
