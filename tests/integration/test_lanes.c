@@ -160,6 +160,20 @@ static void ports__reserved_ones_are_left_alone(void **state)
 	write_text(small, "/proc/sys/net/ipv4/ip_local_reserved_ports", "\n");
 }
 
+static uint32_t seed_of(size_t pair, uint32_t i)
+{
+	return (uint32_t)pair * 1000 + i;
+}
+
+/* Each pair once, so that the sockets are on their lanes at the next. */
+static void settle(struct ends *ends, uint32_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		there_and_back(&ends[i], seed_of(i, seed));
+}
+
 /* ---- many pairs of sockets at once ---- */
 
 struct load {
@@ -365,23 +379,88 @@ static void kill__all_lanes_in_mid_stream(void **state)
 	kill_in_mid_stream(state, 200, kill_all);
 }
 
+/* ---- more to send again than may be retained ---- */
+
+#define MIB (1 << 20)
+#define RETAINED_MAX (32 * MIB)
+#define MANY 40			/* of 1 MiB: more than may be retained, and than TCP's buffer will hold */
+
+static uint64_t unacked(const struct topology *topology, uint64_t bytes[DIAG_LANES], bool first)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	assert_true(diag_lanes_unacked(&topology->ns[0], TCP_PORT, bytes) >= 0);
+	for (i = !first; i < DIAG_LANES; i++)
+		sum += bytes[i];
+	return sum;
+}
+
+static void wait_unacked(const struct topology *topology, uint64_t least, bool first)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t bytes[DIAG_LANES];
+
+	while (unacked(topology, bytes, first) < least) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+/* A pair whose messages go by a lane that is not the first; the wire is dead, so TCP shows it. */
+static struct ends *on_another_lane(struct ends *ends, size_t count)
+{
+	struct topology *topology = ends[0].topology;
+	uint64_t bytes[DIAG_LANES], before = unacked(topology, bytes, true);
+	size_t i;
+
+	for (i = 0; i < count; i++, before += 1000) {
+		send_pattern(ends[i].tx, 1000, 0, &ends[i].far);
+		wait_unacked(topology, before + 1000, true);
+		if (unacked(topology, bytes, false) >= 1000)
+			return &ends[i];
+	}
+	fail_msg("all of %zu sockets are on the first lane", count);
+	return NULL;
+}
+
+/*
+ * TCP has more of a lane than may be retained, and loses it all. On the next connection our
+ * handshake stands behind that, and the peer acknowledges nothing before it has read it: it must
+ * not have to wait for room.
+ */
+static void again__more_than_may_be_retained(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends[FLOWS], *busy;
+	size_t i;
+
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", 64 * MIB), 0);
+	for (i = 0; i < FLOWS; i++)
+		ends[i] = eight_lanes(state);
+	there_and_back(&ends[0], 9000);
+	wait_lanes(topology);
+	settle(ends, 100);
+	topology_blackhole(topology, 0, true);
+	busy = on_another_lane(ends, FLOWS);
+	assert_int_equal(rds_set_buffers(busy->tx, 2 * MANY * MIB, 0), 0);
+	assert_int_equal(rds_set_buffers(busy->rx, 0, 2 * MANY * MIB), 0);
+	for (i = 0; i < MANY; i++)
+		send_pattern(busy->tx, MIB, (uint32_t)i, &busy->far);
+	wait_unacked(topology, RETAINED_MAX + 4 * MIB, false);
+
+	/* This makes the connections anew, and theirs is a small buffer. */
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", MIB / 4), 0);
+	topology_blackhole(topology, 0, false);
+	receive_pattern(busy->rx, 1000, 0, &busy->near);
+	for (i = 0; i < MANY; i++)
+		receive_pattern(busy->rx, MIB, (uint32_t)i, &busy->near);
+	there_and_back(busy, 9001);
+}
+
 /* ---- a peer that is not what it was ---- */
 
 #define WAITING 10
-
-static uint32_t seed_of(size_t pair, uint32_t i)
-{
-	return (uint32_t)pair * 1000 + i;
-}
-
-/* Each pair once, so that the sockets are on their lanes at the next. */
-static void settle(struct ends *ends, uint32_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < FLOWS; i++)
-		there_and_back(&ends[i], seed_of(i, seed));
-}
 
 /*
  * The far end goes, messages are queued on all lanes, and it comes back with so many lanes. It lets
@@ -568,6 +647,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, order__while_lanes_open_under_load, both_sides);
 	SUITE_ADD(&suite, kill__one_lane_in_mid_stream, both_sides);
 	SUITE_ADD(&suite, kill__all_lanes_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, again__more_than_may_be_retained, both_sides);
 	SUITE_ADD(&suite, restart__with_fewer_lanes_and_with_more, both_sides);
 	SUITE_ADD(&suite, generation__of_a_restarted_peer_is_obeyed, large_side);
 	return suite_run(&suite, argc, argv);

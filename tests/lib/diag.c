@@ -25,6 +25,7 @@ struct found {
 	size_t count;
 	struct inet_diag_sockid id[FOUND_MAX];
 	uint8_t families[FOUND_MAX];
+	uint32_t unacked[FOUND_MAX];
 };
 
 static unsigned int lane_of(const struct found *found, const struct inet_diag_sockid *id)
@@ -59,6 +60,7 @@ static int on_socket(const struct nlmsghdr *header, void *data)
 		return MNL_CB_OK;
 	if (found->count < FOUND_MAX) {
 		found->id[found->count] = message->id;
+		found->unacked[found->count] = message->idiag_wqueue;
 		found->families[found->count++] = message->idiag_family;
 	}
 	return MNL_CB_OK;
@@ -190,4 +192,16 @@ int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *l
 	struct found found = { .port = port, .lane = -1, .local = local };
 
 	return count_lanes(ns, &found, count);
+}
+
+int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIAG_LANES])
+{
+	struct found found = { .port = port, .lane = -1 };
+	int rc = run(ns, &found, false);
+	size_t i;
+
+	memset(bytes, 0, DIAG_LANES * sizeof(*bytes));
+	for (i = 0; i < found.count; i++)
+		bytes[lane_of(&found, &found.id[i])] += found.unacked[i];
+	return rc;
 }

@@ -25,4 +25,7 @@ int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LA
 int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
 		  unsigned int count[DIAG_LANES]);
 
+/* Bytes that the near TCP of each lane has sent, or is about to send, and nobody has acknowledged. */
+int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIAG_LANES]);
+
 #endif
