@@ -18,6 +18,9 @@
 
 #define RDSZ_PIN_BATCH	32
 
+/* A copy that ends a pin can wait: nobody is to be killed for its memory. */
+#define RDSZ_GFP_CONVERT	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* Append a page, merging it with the one before where they are neighbours. */
 static void rdsz_add_page(struct rdsz_payload *p, struct page *page, u32 offset, u32 len)
 {
@@ -248,7 +251,7 @@ static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 	struct rdsz_message *m;
 
 	while ((old = rdsz_find_overdue(path, hold, &m))) {
-		copy = rdsz_payload_duplicate(old, GFP_KERNEL | __GFP_NOWARN);
+		copy = rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT);
 		if (copy)
 			rdsz_swap_payload(&m->payload, &rdsz_message_lock_path(m)->lock, old, copy);
 		rdsz_count_converted(m);
@@ -286,7 +289,7 @@ static bool rdsz_convert_sock(struct rdsz_sock *rs, unsigned long hold)
 	struct rdsz_incoming *inc;
 
 	while ((old = rdsz_find_unread(rs, hold, &inc))) {
-		copy = rdsz_payload_duplicate(old, GFP_KERNEL | __GFP_NOWARN);
+		copy = rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT);
 		if (copy) {
 			spin_lock_bh(&rs->queue_lock);
 			rdsz_swap_payload(&inc->payload, &rs->queue_lock, old, copy);
