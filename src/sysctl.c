@@ -201,8 +201,7 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->keepalive_idle = 5;
 	s->keepalive_interval = 5;
 	s->keepalive_count = 5;
-	/* For now: order over a change of lanes needs acknowledgements of delivery. */
-	s->max_paths = 1;
+	s->max_paths = RDSZ_MAX_LANES;
 	s->reconnect_min_delay_ms = 1;
 	s->reconnect_max_delay_ms = 1000;
 	s->max_unacked_packets = 8;

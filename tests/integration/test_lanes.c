@@ -117,10 +117,12 @@ static void max_paths__is_one_or_eight(void **state)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_fails(netns_sysctl_set(&topology->ns[0], "max_paths", bad[i]), EINVAL);
 	assert_int_equal(netns_sysctl_get(&topology->ns[0], "max_paths", &value), 0);
+	assert_int_equal(value, 8);
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "max_paths", 1), 0);
+	assert_int_equal(netns_sysctl_get(&topology->ns[0], "max_paths", &value), 0);
 	assert_int_equal(value, 1);
-	assert_int_equal(netns_sysctl_set(&topology->ns[0], "max_paths", 8), 0);
 	assert_int_equal(netns_sysctl_get(&topology->ns[1], "max_paths", &value), 0);
-	assert_int_equal(value, 1);
+	assert_int_equal(value, 8);
 }
 
 /* ---- source ports ---- */
