@@ -2,10 +2,10 @@
 /*
  * What the files of rdsz-bench share.
  *
- * A run has two sides. The client holds the clock: it sends requests (or a stream), and reports. The
- * server answers. Both hold `sockets` conns, shared out among `threads` workers; a worker drives its
- * conns by one loop. A control connection (control.c) carries the description of the run to the
- * server, marks the end of the warm-up, and carries the server's figures back.
+ * A run has two sides. The client holds the clock: it sends requests (or a stream), and reports.
+ * The server answers. Both hold `sockets` conns, shared out among `threads` workers; a worker
+ * drives its conns by one loop. A control connection (control.c) carries the description of the run
+ * to the server, marks the end of the warm-up, and carries the server's figures back.
  */
 #ifndef BENCH_H
 #define BENCH_H

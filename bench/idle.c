@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rdsz-idle FAMILY SOCKETS PEERS: what sockets and connections cost while nothing happens. Namespaces a
- * and b exist, 10.9.0.1 in a, and in b 10.9.1.1 and the PEERS - 1 addresses after it. All in one
- * kernel, so a connection here is both ends of it, with their TCP sockets.
+ * rdsz-idle FAMILY SOCKETS PEERS: what sockets and connections cost while nothing happens.
+ * Namespaces a and b exist, 10.9.0.1 in a, and in b 10.9.1.1 and the PEERS - 1 addresses after it.
+ * All in one kernel, so a connection here is both ends of it, with their TCP sockets.
  *
  * Not a time but a count, so an emulated CPU tells the truth.
  */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sends by IORING_OP_SENDMSG_ZC, or from registered buffers by IORING_OP_SEND_ZC. The notification says that the buffer is free; completions are read
- * from the ring's memory, so the only system calls are the submissions.
+ * Sends by IORING_OP_SENDMSG_ZC, or from registered buffers by IORING_OP_SEND_ZC. The notification
+ * says that the buffer is free; completions are read from the ring's memory, so the only system
+ * calls are the submissions.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -30,8 +31,8 @@ struct uring {
 };
 
 /*
- * 6.1 does not know the flag. It looks at flags before it looks at the descriptor, which is none. In a
- * ring of its own, which takes along whatever else the try leaves behind.
+ * 6.1 does not know the flag. It looks at flags before it looks at the descriptor, which is none.
+ * In a ring of its own, which takes along whatever else the try leaves behind.
  */
 static uint16_t usage_flag(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the checklist has no row for: faults of the in-tree stack, each with what ours does (bug_NN is
- * the number in the list of known faults), options of the core, and what the counters count.
+ * What the checklist has no row for: faults of the in-tree stack, each with what ours does (bug_NN
+ * is the number in the list of known faults), options of the core, and what the counters count.
  */
 #include <pthread.h>
 #include <string.h>
@@ -353,7 +353,9 @@ static void more_sysctls__that_in_tree_has(void **state)
 	answers(known_sysctl(topology, "ping_enable", 1), 0);
 }
 
-/* ---- counters: in-tree they are those of the machine, so "at least" is all that can be said ---- */
+/*
+ * ---- counters: in-tree they are those of the machine, so "at least" is all that can be said ----
+ */
 
 struct known {
 	const char *name;

@@ -261,8 +261,8 @@ static size_t receive_all(int fd, uint32_t own, size_t *astray, size_t want)
 }
 
 /*
- * In-tree, a message of one thread may take the connection that another has just looked up. So there
- * both peers have the port, and only the sum is certain.
+ * In-tree, a message of one thread may take the connection that another has just looked up. So
+ * there both peers have the port, and only the sum is certain.
  */
 static void row_099__two_threads_and_two_peers(void **state)
 {

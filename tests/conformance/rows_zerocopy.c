@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rows 46 to 64: zerocopy and its cookies, in completion mode 2 (what in-tree has: control messages,
- * POLLIN) and in mode 0 (the error queue, POLLERR).
+ * Rows 46 to 64: zerocopy and its cookies, in completion mode 2 (what in-tree has: control
+ * messages, POLLIN) and in mode 0 (the error queue, POLLERR).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -264,7 +264,9 @@ static void row_052__a_cookie_rides_along_with_data(void **state)
 	zerocopy_close(&z);
 }
 
-/* A socket that asked for mode 2 itself is woken; in-tree, and in mode 0, only data ends the sleep. */
+/*
+ * A socket that asked for mode 2 itself is woken; in-tree, and in mode 0, only data ends the sleep.
+ */
 static void row_053__a_blocking_read_while_a_cookie_waits(void **state)
 {
 	struct zerocopy z = zerocopy_open(state);
@@ -305,8 +307,8 @@ static void row_054__any_number_may_be_a_cookie(void **state)
 }
 
 /*
- * As nobody, with room for the pages of one message: what is charged and not given back shows at the
- * next send.
+ * As nobody, with room for the pages of one message: what is charged and not given back shows at
+ * the next send.
  */
 #define ONE_CHARGE ((14 + 2) * 4096)
 #define ONE_LENGTH (14 * 4096)
@@ -387,7 +389,9 @@ static void row_059__cancelled_messages_give_their_cookie_back(void **state)
 	zerocopy_close(&z);
 }
 
-/* As nobody, with room for one message: what close() does not give back shows at the next socket. */
+/*
+ * As nobody, with room for one message: what close() does not give back shows at the next socket.
+ */
 static void row_060__close_while_unreachable_releases_the_pages(void **state)
 {
 	struct zerocopy z = zerocopy_open(state);
@@ -491,8 +495,9 @@ static bool storm_receive(struct storm *storm)
 		return false;
 	returns(got, storm_length(storm->received));
 	/*
-	 * In-tree gives the cookie when TCP has the acknowledgement. Over veth the receiver then still
-	 * has the sender's own pages in its queue, and reads what the sender has written since.
+	 * In-tree gives the cookie when TCP has the acknowledgement. Over veth the receiver then
+	 * still has the sender's own pages in its queue, and reads what the sender has written
+	 * since.
 	 */
 	if (!in_tree() && pattern_check(room, (size_t)got, storm->received) >= 0)
 		fail_msg("message %u has wrong contents", storm->received);

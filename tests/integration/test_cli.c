@@ -155,7 +155,9 @@ static const char *on_terminal(const struct netns *ns, const char *line)
 
 /* ---- JSON, as far as the tool writes it: one flat object a line ---- */
 
-/* A strict reader: every line must be an object of strings, numbers, booleans or lists of numbers. */
+/*
+ * A strict reader: every line must be an object of strings, numbers, booleans or lists of numbers.
+ */
 static const char *json_value(const char *at)
 {
 	if (*at == '"') {

@@ -102,8 +102,8 @@ static void waiting__is_no_idleness(void **state)
 }
 
 /*
- * Pauses around idle_ms: every step of closing and letting go meets a message. A kernel so slow that
- * the first frame comes later than idle_ms after its connection would never get anywhere.
+ * Pauses around idle_ms: every step of closing and letting go meets a message. A kernel so slow
+ * that the first frame comes later than idle_ms after its connection would never get anywhere.
  */
 static void pauses__lose_and_double_nothing(void **state)
 {

@@ -77,8 +77,8 @@ static bool wait_charged(long low, long high)
 }
 
 /*
- * All that is charged, at once; but each CPU has up to 64 pages in hand that are charged before they
- * are used, and what a path is about to send lives until it looks up.
+ * All that is charged, at once; but each CPU has up to 64 pages in hand that are charged before
+ * they are used, and what a path is about to send lives until it looks up.
  */
 static bool wait_used(long low, long high)
 {

@@ -38,7 +38,9 @@ static void open_new_connection(struct pair *pair, const struct role *role)
 	pair_open(pair, role->v6, role->larger);
 }
 
-/* In-tree RDS may drop a connection that it dialled at the same time as we did: told, not judged. */
+/*
+ * In-tree RDS may drop a connection that it dialled at the same time as we did: told, not judged.
+ */
 static void tell_reconnects(void)
 {
 	static const char * const names[] = {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Lanes (net.rds_zc.max_paths=8) against in-tree rds_tcp in the second VM, rows 6, 7 and 9 of the
- * checklist: eight connections with in-tree from 7.x on, which tells the lane by its source port, and
- * one with the older ones, which do not. The messages of each pair of sockets come once and in order
- * while lanes open, and while connections are killed from either side.
+ * checklist: eight connections with in-tree from 7.x on, which tells the lane by its source port,
+ * and one with the older ones, which do not. The messages of each pair of sockets come once and in
+ * order while lanes open, and while connections are killed from either side.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +75,9 @@ static void open_lanes(struct streams *streams, const struct role *role, int max
 	streams_open(streams, role, PAIRS, MESSAGES, BYTES);
 }
 
-/* The first messages go while the lanes open. Each source port says its lane, the first one's too. */
+/*
+ * The first messages go while the lanes open. Each source port says its lane, the first one's too.
+ */
 static void row6_row9_lanes__open_under_load(void **state)
 {
 	struct streams streams;

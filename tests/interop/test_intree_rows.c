@@ -192,7 +192,10 @@ static void row15_a_blocked_sender_goes_on(void **state)
 	pair_close(&pair);
 }
 
-/* Their sender gets ENOBUFS when our map has arrived; what came until then is less than all, and all there. */
+/*
+ * Their sender gets ENOBUFS when our map has arrived; what came until then is less than all, and
+ * all there.
+ */
 static void row16_our_reader_does_not_read(void **state)
 {
 	struct flow flow = { .seed = 20, .count = 1000, .min = PIECE, .max = PIECE };
@@ -377,7 +380,9 @@ static void row24_withdrawn__framing_stays(void **state)
 	pair_close(&pair);
 }
 
-/* ---- row 18: a slow path with small buffers; in-tree's receive buffer stays small after it ---- */
+/*
+ * ---- row 18: a slow path with small buffers; in-tree's receive buffer stays small after it ----
+ */
 
 static void row18_small_buffers_and_segments(void **state)
 {
@@ -473,7 +478,10 @@ static void row25_mapped__is_ipv4(void **state)
 	pair_close(&pair);
 }
 
-/* They go on sending while the module is unloaded and loaded: it goes in time, and all is well again. */
+/*
+ * They go on sending while the module is unloaded and loaded: it goes in time, and all is well
+ * again.
+ */
 static void row25_unload__under_load(void **state)
 {
 	struct flow flow = { .seed = 2800, .count = 100000, .min = 1000, .max = 1000 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Frame by frame against in-tree rds_tcp in the second VM, by the RDS peer of plain TCP sockets
- * (tests/wire): what in-tree sends, and what it makes of what our module adds to its frames. No rds_zc
- * runs here. Row 11 is the counterexample that shows why private types are 16 or more.
+ * (tests/wire): what in-tree sends, and what it makes of what our module adds to its frames. No
+ * rds_zc runs here. Row 11 is the counterexample that shows why private types are 16 or more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -98,7 +98,9 @@ static void wire_close(struct end *end)
 	remote_close(&end->remote);
 }
 
-/* The next ping of the probe port; frames that are neither that nor a map are none of these tests. */
+/*
+ * The next ping of the probe port; frames that are neither that nor a map are none of these tests.
+ */
 static void next_hello(struct end *end, struct frame *frame)
 {
 	do {
@@ -145,8 +147,8 @@ static void expect_pong(struct end *end)
 }
 
 /*
- * Row 5: 5.10 to 6.12 tell their paths and nothing else, 7.x all three. Row 1: the map is first. (The
- * older ones ping after an accept, and not when they dialled for a wake-up.)
+ * Row 5: 5.10 to 6.12 tell their paths and nothing else, 7.x all three. Row 1: the map is first.
+ * (The older ones ping after an accept, and not when they dialled for a wake-up.)
  */
 static void row5_what_in_tree_sends(void **state)
 {

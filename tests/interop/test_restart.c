@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The peer's machine loses its power and comes back (tests/vm/run --peer --restarts): with our module,
- * with in-tree RDS, and with ours again. Row 22 of the interop checklist.
+ * The peer's machine loses its power and comes back (tests/vm/run --peer --restarts): with our
+ * module, with in-tree RDS, and with ours again. Row 22 of the interop checklist.
  */
 #include <linux/sockios.h>
 #include <sys/ioctl.h>

@@ -32,7 +32,9 @@ static void open_forced(struct pair *pair, const struct role *role)
 	assert_int_equal(zc_force(pair->fd), 0);
 }
 
-/* Where the device can gather, TCP must not have copied: the verdicts say that the pages travelled. */
+/*
+ * Where the device can gather, TCP must not have copied: the verdicts say that the pages travelled.
+ */
 static void assert_verdicts(const struct flow_result *sent)
 {
 	if (link_get_sg(netns_here(), "eth0") == 1)

@@ -14,8 +14,8 @@ int diag_kill(const struct netns *ns, uint16_t port);
 int diag_count(const struct netns *ns, uint16_t port);
 
 /*
- * The lanes of connections: the low three bits of the port of the side that dialled. Aborts those of
- * one lane; counts those of each, and returns how many in all.
+ * The lanes of connections: the low three bits of the port of the side that dialled. Aborts those
+ * of one lane; counts those of each, and returns how many in all.
  */
 #define DIAG_LANES 8
 int diag_kill_lane(const struct netns *ns, uint16_t port, unsigned int lane);
@@ -25,7 +25,9 @@ int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LA
 int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
 		  unsigned int count[DIAG_LANES]);
 
-/* Bytes that the near TCP of each lane has sent, or is about to send, and nobody has acknowledged. */
+/*
+ * Bytes that the near TCP of each lane has sent, or is about to send, and nobody has acknowledged.
+ */
 int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIAG_LANES]);
 
 #endif

@@ -188,7 +188,9 @@ bool flow_tx_done(const struct flow_tx *tx)
 	return tx->result.error || (tx->result.messages == tx->flow.count && !tx->out);
 }
 
-/* Neither a congested peer nor a lack of slots clears POLLOUT, so that a poll for it may not wait. */
+/*
+ * Neither a congested peer nor a lack of slots clears POLLOUT, so that a poll for it may not wait.
+ */
 void flow_tx_wait(struct flow_tx *tx)
 {
 	struct deadline soon = { .end_ms = clock_ms() + 10 };

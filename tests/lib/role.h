@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who dials between two machines, and by which protocol: the variants of tests that have a second VM. */
+/*
+ * Who dials between two machines, and by which protocol: the variants of tests that have a second
+ * VM.
+ */
 #ifndef TESTS_ROLE_H
 #define TESTS_ROLE_H
 
@@ -11,7 +14,9 @@ struct role {
 	bool larger;	/* we have the larger address, so the peer dials */
 };
 
-/* A test once for each of the first @many roles; its state is the role, its name gets the role's. */
+/*
+ * A test once for each of the first @many roles; its state is the role, its name gets the role's.
+ */
 void role_add(struct suite *suite, const char *name, CMUnitTestFunction function,
 	      const struct role *roles, size_t many);
 

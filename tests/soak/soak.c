@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * soak SECONDS PATHS: eight sockets send to eight on the second VM over so many paths, each 64 deep,
- * 1 B to 1 MiB, by zerocopy, and overwrite a buffer at its cookie. Meanwhile the link is cut every 5 s, TCP
- * connections are killed every second as by ss -K, and once a minute a receiver gets kill -9.
+ * soak SECONDS PATHS: eight sockets send to eight on the second VM over so many paths, each 64
+ * deep, 1 B to 1 MiB, by zerocopy, and overwrite a buffer at its cookie. Meanwhile the link is cut
+ * every 5 s, TCP connections are killed every second as by ss -K, and once a minute a receiver gets
+ * kill -9.
  *
  * At the end sent = received = cookies, and no byte differs. What a killed receiver had not read is
  * gone with it: its epoch is counted apart, with what it had read and checked shortly before.
