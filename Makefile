@@ -159,7 +159,7 @@ help:
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
-	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills'
+	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills; KERNEL=7.x PATHS=1'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1: on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm, make arch'
 	@echo 'make bench-tool        bench/build/rdsz-bench and rdsz-kv, which measure; docs/performance.md'
