@@ -53,7 +53,8 @@ static struct side *side_new(const struct spec *spec, bool server)
 	}
 	for (i = 0; spec->reaping == REAP_FIXED && i < spec->threads; i++)
 		if (s->workers[i].uring &&
-		    uring_register(s->workers[i].uring, s->workers[i].conns, s->workers[i].nr_conns))
+		    uring_register(s->workers[i].uring, s->workers[i].conns,
+				   s->workers[i].nr_conns))
 			exit(1);
 	return s;
 }

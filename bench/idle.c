@@ -199,7 +199,8 @@ static void send_and_receive(int from, int to, uint32_t host)
 	struct sockaddr_in sin = address(host, PORT);
 	char text[64] = "idle from now on";
 
-	if (sendto(from, text, sizeof(text), 0, (struct sockaddr *)&sin, sizeof(sin)) != sizeof(text))
+	if (sendto(from, text, sizeof(text), 0, (struct sockaddr *)&sin, sizeof(sin)) !=
+	    sizeof(text))
 		die("sendto");
 	if (recv(to, text, sizeof(text), 0) != sizeof(text))
 		die("recv");

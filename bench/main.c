@@ -47,11 +47,12 @@ static const struct argp_option options[] = {
 	{ "sockets", 'n', "N", 0, "1 to 1000", 2 },
 	{ "threads", 't', "N", 0, "on each side, at most one a socket, and 64", 2 },
 	{ "peers", KEY_PEERS, "N", 0,
-	  "the server has so many addresses, from --peer and --serve upwards; its sockets go round them "
-	  "(1; not for TCP)", 2 },
+	  "the server has so many addresses, from --peer and --serve upwards; its sockets go "
+	  "round them (1; not for TCP)", 2 },
 	{ "mode", KEY_MODE, "rr|stream", 0, "request and reply, or one way", 2 },
 	{ "reply", KEY_REPLY, "BYTES", 0, "size of a reply (that of the request)", 2 },
-	{ "wait", KEY_WAIT, "poll|block", 0, "block: in recvmsg, where a thread has one socket", 2 },
+	{ "wait", KEY_WAIT, "poll|block", 0,
+	  "block: in recvmsg, where a thread has one socket", 2 },
 	{ "pool", KEY_POOL, "N", 0, "buffers of a socket (2 * depth + 2)", 2 },
 	{ "reap-every", KEY_EVERY, "N", 0, "reap after so many sends", 2 },
 	{ "sockbuf", KEY_SOCKBUF, "BYTES", 0, "SO_SNDBUF and SO_RCVBUF", 2 },
@@ -143,7 +144,8 @@ static const char *nonsense(const struct spec *spec)
 	if (spec->proto == PROTO_TIPC &&
 	    (spec->size > TIPC_MAX_MESSAGE || spec->reply > TIPC_MAX_MESSAGE))
 		return "has no messages of that size";
-	if (spec->proto == PROTO_TCP && by_uring(spec) && (spec->depth > 1 || spec->mode != MODE_RR))
+	if (spec->proto == PROTO_TCP && by_uring(spec) &&
+	    (spec->depth > 1 || spec->mode != MODE_RR))
 		return "parts of a stream sent at once may change places";
 	return NULL;
 }
@@ -194,9 +196,11 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "Round trips and streams over rds_zc, in-tree RDS, TCP, UNIX SEQPACKET, SCTP and TIPC.\v"
-		       "Example: rdsz-bench --serve 10.0.0.2 in one namespace, and in the other: rdsz-bench "
-		       "--local 10.0.0.1 --peer 10.0.0.2 --variants rds_zc:copy,rds_zc:zc,tcp,tcp:zc -r 5",
+		.doc = "Round trips and streams over rds_zc, in-tree RDS, TCP, UNIX SEQPACKET, "
+		       "SCTP and TIPC.\v"
+		       "Example: rdsz-bench --serve 10.0.0.2 in one namespace, and in the other: "
+		       "rdsz-bench --local 10.0.0.1 --peer 10.0.0.2 "
+		       "--variants rds_zc:copy,rds_zc:zc,tcp,tcp:zc -r 5",
 	};
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, files = { 8192, 8192 };
 	error_t err = argp_parse(&argp, argc, argv, 0, NULL, NULL);

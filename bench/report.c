@@ -66,9 +66,9 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 	       f->messages, f->bytes, f->send_calls, f->refused);
 	printf(",\"recv_calls\":%lu,\"poll_calls\":%lu,\"sendmsg_mean_us\":%.3f", f->recv_calls,
 	       f->poll_calls, per(us(f->send_ns), f->messages));
-	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu,\"copied_share\":%.4f",
-	       f->cookies, per(f->cookies, f->reap_calls), f->reap_empty,
-	       per(f->copied, f->cookies));
+	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu", f->cookies,
+	       per(f->cookies, f->reap_calls), f->reap_empty);
+	printf(",\"copied_share\":%.4f", per(f->copied, f->cookies));
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f",
 	       per(f->process_us, moved), per(f->machine_us, moved));
 	json_count("tcp_calls", knows_calls(spec), tcp_calls(spec, f));
@@ -93,9 +93,9 @@ void report_json(const struct run *run, const struct outcome *o)
 
 	printf("{\"variant\":\"%s\",\"round\":%d,\"mode\":\"%s\"", run->label, run->round,
 	       spec->mode == MODE_RR ? "rr" : "stream");
-	printf(",\"size\":%u,\"reply\":%u,\"depth\":%u,\"sockets\":%u,\"threads\":%u,\"pool\":%u,\"peers\":%u",
-	       spec->size, spec->reply, spec->depth, spec->sockets, spec->threads, spec->pool,
-	       spec->peers);
+	printf(",\"size\":%u,\"reply\":%u,\"depth\":%u,\"sockets\":%u,\"threads\":%u", spec->size,
+	       spec->reply, spec->depth, spec->sockets, spec->threads);
+	printf(",\"pool\":%u,\"peers\":%u", spec->pool, spec->peers);
 	printf(",\"wait\":\"%s\",\"checked\":%s,\"reap_every\":%u",
 	       spec->waiting == WAIT_BLOCK ? "block" : "poll", word(spec->check),
 	       spec->reap_every);
@@ -119,13 +119,14 @@ static const char *on(bool value)
 
 void report_head(const struct link_info *link)
 {
-	printf("Linux %s, link %s, MTU %d: scatter-gather %s, checksum %s, TSO %s%s\n", link->kernel,
-	       link->device, link->mtu, on(link->sg), on(link->checksum), on(link->tso),
+	printf("Linux %s, link %s, MTU %d: scatter-gather %s, checksum %s, TSO %s%s\n",
+	       link->kernel, link->device, link->mtu, on(link->sg), on(link->checksum),
+	       on(link->tso),
 	       link->emulated ? "; emulated, no verdict" :
 	       link_allows_verdict(link) ? "" : "; no verdict on zerocopy here");
-	printf("%-22s %2s %8s %5s %4s %10s %9s %9s %9s %9s %9s %6s %7s %7s\n", "variant", "#", "size",
-	       "depth", "sock", "per sec", "rtt p50", "p99", "p99.9", "sendmsg", "reusable", "copied",
-	       "cpu/MiB", "calls/m");
+	printf("%-22s %2s %8s %5s %4s %10s %9s %9s %9s %9s %9s %6s %7s %7s\n", "variant", "#",
+	       "size", "depth", "sock", "per sec", "rtt p50", "p99", "p99.9", "sendmsg",
+	       "reusable", "copied", "cpu/MiB", "calls/m");
 }
 
 /* Times in microseconds; CPU is that of both processes. */

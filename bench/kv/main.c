@@ -25,7 +25,8 @@ static struct options {
 	.family = RDSZC_FAMILY_DEFAULT,
 	.intree_family = 21,
 	.spec = { .clients = 4, .workers = 2, .keys = 16, .low = 256, .high = MAX_SIZE, .reads = 50,
-		  .io = { .depth = 4, .ms = 1000, .warmup_ms = 500, .port = 5500, .peers = 1, .check = 1 } },
+		  .io = { .depth = 4, .ms = 1000, .warmup_ms = 500, .port = 5500, .peers = 1,
+			  .check = 1 } },
 };
 
 enum { KEY_FAMILY = 256, KEY_INTREE, KEY_WARMUP, KEY_KEYS, KEY_LOW, KEY_HIGH, KEY_READS, KEY_ONCE,
@@ -37,11 +38,11 @@ static const struct argp_option options[] = {
 	{ "local", 'l', "ADDRESS", 0, "client: our address", 1 },
 	{ "peer", 'p', "ADDRESS", 0, "client: the server's address", 1 },
 	{ "variants", 'v', "LIST", 0,
-	  "what to run, in turn: PROTOCOL[:copy|zc|auto[:errqueue|cmsg]],...; protocols are rds_zc, "
-	  "intree, tcp", 1 },
+	  "what to run, in turn: PROTOCOL[:copy|zc|auto[:errqueue|cmsg]],...; protocols are "
+	  "rds_zc, intree, tcp", 1 },
 	{ "spare", 's', "LIST", 0,
-	  "blocks of a thread besides what it stores (32); of several, the fewest with full rate is "
-	  "reported", 1 },
+	  "blocks of a thread besides what it stores (32); of several, the fewest with full rate "
+	  "is reported", 1 },
 	{ "rounds", 'r', "N", 0, "repeat all so often", 1 },
 	{ "clients", 'n', "N", 0, "threads that ask, each with a socket (4)", 2 },
 	{ "threads", 't', "N", 0, "threads that answer (2)", 2 },
@@ -167,10 +168,12 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.doc = "A store of blocks and its clients, over rds_zc, in-tree RDS and TCP: reads and "
-		       "writes of mixed size, blocks reused only on completion, all contents compared.\v"
-		       "Example: rdsz-kv --serve 10.0.0.2 in one namespace, and in the other: rdsz-kv "
-		       "--local 10.0.0.1 --peer 10.0.0.2 -v tcp,tcp:zc,rds_zc,rds_zc:zc -s 2,4,8,16,32",
+		.doc = "A store of blocks and its clients, over rds_zc, in-tree RDS and TCP: reads "
+		       "and writes of mixed size, blocks reused only on completion, all contents "
+		       "compared.\v"
+		       "Example: rdsz-kv --serve 10.0.0.2 in one namespace, and in the other: "
+		       "rdsz-kv --local 10.0.0.1 --peer 10.0.0.2 "
+		       "-v tcp,tcp:zc,rds_zc,rds_zc:zc -s 2,4,8,16,32",
 	};
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	error_t err = argp_parse(&argp, argc, argv, 0, NULL, NULL);

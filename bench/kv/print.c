@@ -47,8 +47,8 @@ static void text(const struct kv_print *p, const struct kv_outcome *o)
 
 static void json_side(const char *name, const struct kv_figures *f, double moved)
 {
-	printf(",\"%s\":{\"reads\":%lu,\"writes\":%lu,\"messages\":%lu,\"bytes\":%lu", name, f->reads,
-	       f->writes, f->f.messages, f->f.bytes);
+	printf(",\"%s\":{\"reads\":%lu,\"writes\":%lu,\"messages\":%lu,\"bytes\":%lu", name,
+	       f->reads, f->writes, f->f.messages, f->f.bytes);
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f,\"sendmsg_mean_us\":%.3f",
 	       per(f->f.process_us, moved), per(f->f.machine_us, moved),
 	       per((double)f->f.send_ns / 1000, f->f.messages));
@@ -99,10 +99,10 @@ void kv_full_rate(const struct kv_print *p, const uint32_t *spare, const double 
 	if (n < 2 || at < 0)
 		return;
 	if (p->json)
-		printf("{\"application\":\"kv\",\"variant\":\"%s\",\"spare_for_full_rate\":%u}\n", p->label,
-		       spare[at]);
+		printf("{\"application\":\"kv\",\"variant\":\"%s\",\"spare_for_full_rate\":%u}\n",
+		       p->label, spare[at]);
 	else
-		printf("%-18s %6u blocks to spare are enough for %.0f %% of the best rate\n", p->label,
-		       spare[at], FULL * 100);
+		printf("%-18s %6u blocks to spare are enough for %.0f %% of the best rate\n",
+		       p->label, spare[at], FULL * 100);
 	fflush(stdout);
 }
