@@ -183,7 +183,8 @@ int main(int argc, char **argv)
 	CHECK(send(tx, out, SIZE, 0) == SIZE);
 	receive(rx, SIZE, &near);
 	ping(tx, &far);
-	if (argc == 2) {	/* the mode of the cookies is not known to those who look the number up */
+	/* The mode of the cookies is not known to those who look the number up. */
+	if (argc == 2) {
 		send_zerocopy(tx, &far);
 		receive(rx, SIZE, &near);
 		reap(tx);

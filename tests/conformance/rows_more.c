@@ -281,7 +281,8 @@ static void more_options__of_the_core(void **state)
 		answers(rds_set(ends.tx, SOL_SOCKET, core_options[i].option, 1),
 			core_options[i].error);
 	answers(setsockopt(ends.tx, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-	answers(rds_set(ends.tx, SOL_SOCKET, SO_REUSEPORT, 1), kernel_before(6, 1) ? 0 : EOPNOTSUPP);
+	answers(rds_set(ends.tx, SOL_SOCKET, SO_REUSEPORT, 1),
+		kernel_before(6, 1) ? 0 : EOPNOTSUPP);
 	answers(rds_set(ends.tx, SOL_SOCKET, SO_PASSCRED, 1), kernel_before(7, 0) ? 0 : EOPNOTSUPP);
 	answers(getsockopt(ends.tx, SOL_SOCKET, SO_SNDLOWAT, &value, &length), 0);
 	assert_int_equal(value, 1);

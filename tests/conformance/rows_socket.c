@@ -162,7 +162,8 @@ static void expect_queue_ioctls(const struct ends *ends)
 		return;
 	}
 	send_pattern(ends->tx, 77, 1, &ends->far);
-	assert_int_equal(rds_wait(ends->rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN, POLLIN);
+	assert_int_equal(rds_wait(ends->rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN,
+			 POLLIN);
 	answers(ioctl(ends->rx, FIONREAD, &bytes), 0);
 	assert_int_equal(bytes, 77);
 	conf_wait_drained(ends->tx);

@@ -326,7 +326,8 @@ static void row_055__a_refused_send_leaves_nothing_behind(void **state)
 	assert_int_equal(cred_become_nobody(), 0);
 	assert_int_equal(cred_memlock_limit(ONE_CHARGE), 0);
 	for (i = 0; i < 3; i++)
-		answers(rds_send_zc(tx, z.buffer, ONE_LENGTH, &z.ends.far, 5, MSG_DONTWAIT), EAGAIN);
+		answers(rds_send_zc(tx, z.buffer, ONE_LENGTH, &z.ends.far, 5, MSG_DONTWAIT),
+			EAGAIN);
 	usleep(100000);
 	conf_no_cookie(tx, z.mode);
 	zerocopy_close(&z);

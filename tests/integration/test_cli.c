@@ -559,7 +559,8 @@ static void monitor__streams_events(void **state)
 	assert_int_equal(run.status, 0);
 	assert_int_equal(json_lines(run.text), 2);
 	assert_true(json_is(line_with(run.text, "\"state\":\"connecting\""), "old", "down"));
-	assert_true(json_is(line_with(run.text, "\"state\":\"up\""), "peer", topology->far_text[0]));
+	assert_true(json_is(line_with(run.text, "\"state\":\"up\""), "peer",
+			    topology->far_text[0]));
 }
 
 static void ping__answers(void **state)
@@ -600,11 +601,12 @@ static void stress_pair(struct topology *topology, const char *options, bool coo
 	struct run server, client;
 	uint64_t sent, received;
 
-	snprintf(line, sizeof(line), "stress -j --serve --ports 2 -T 300 %s", topology->far_text[0]);
+	snprintf(line, sizeof(line), "stress -j --serve --ports 2 -T 300 %s",
+		 topology->far_text[0]);
 	server = start(topology_far_ns(topology, 0), line);
 	usleep(700000 * time_scale());
-	snprintf(line, sizeof(line), "stress -j --ports 2 %s %s %s", options, topology->near_text[0],
-		 topology->far_text[0]);
+	snprintf(line, sizeof(line), "stress -j --ports 2 %s %s %s", options,
+		 topology->near_text[0], topology->far_text[0]);
 	client = rdszc(&topology->ns[0], line);
 	if (client.status)
 		fail_msg("stress %s: %d, %s%s", options, client.status, client.words, client.text);
@@ -722,7 +724,8 @@ static void trace__drops_have_a_reason(void **state)
 static void doctor__looks_at_everything(void **state)
 {
 	static const char *const checks[] = {
-		"module", "headers", "compiler", "secure-boot", "lockdown", "tcp-port", "family", "memlock",
+		"module", "headers", "compiler", "secure-boot",
+		"lockdown", "tcp-port", "family", "memlock",
 	};
 	struct topology *topology = *state;
 	char needle[64];

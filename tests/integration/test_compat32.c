@@ -116,7 +116,8 @@ static ssize_t send_cookie32(const struct ends *ends, uint32_t cookie)
 	low->name = ends->far;
 	prepare(64, sizeof(*cmsg) + sizeof(cookie));
 	low->message.name_length = rds_addr_len(&ends->far);
-	*cmsg = (struct cmsghdr32){ sizeof(*cmsg) + sizeof(cookie), SOL_RDS, RDS_CMSG_ZCOPY_COOKIE };
+	*cmsg = (struct cmsghdr32){ sizeof(*cmsg) + sizeof(cookie), SOL_RDS,
+				    RDS_CMSG_ZCOPY_COOKIE };
 	memcpy(cmsg + 1, &cookie, sizeof(cookie));
 	return call32(NR32_SENDMSG, ends->tx, at(&low->message), MSG_ZEROCOPY, 0, 0);
 }

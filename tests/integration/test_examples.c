@@ -84,7 +84,8 @@ static void examples__sender_and_receiver(void **state)
 	struct topology *topology = *state;
 	char *receive[] = { "recv", topology->far_text[0], PORT_TEXT, COUNT_TEXT, NULL };
 	char *send[] = {
-		"send_zc", topology->near_text[0], topology->far_text[0], PORT_TEXT, COUNT_TEXT, NULL
+		"send_zc", topology->near_text[0], topology->far_text[0],
+		PORT_TEXT, COUNT_TEXT, NULL
 	};
 	struct counters before;
 	pid_t sender, receiver;

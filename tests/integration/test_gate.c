@@ -227,8 +227,8 @@ static void unbound__is_refused(void **state)
 	topology_close(topology, fd);
 }
 
-/* The last socket of an address closes, its connection is lost, the peer goes on trying: refused, until
- * somebody binds again; then all of the peer's messages come.
+/* The last socket of an address closes, its connection is lost, the peer goes on trying: refused,
+ * until somebody binds again; then all of the peer's messages come.
  */
 static void unbound__and_bound_again(void **state)
 {

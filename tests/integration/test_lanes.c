@@ -385,7 +385,8 @@ static void kill__all_lanes_in_mid_stream(void **state)
 
 #define MIB (1 << 20)
 #define RETAINED_MAX (32 * MIB)
-#define MANY 40			/* of 1 MiB: more than may be retained, and than TCP's buffer will hold */
+/* Of 1 MiB: more than may be retained, and than TCP's buffer will hold. */
+#define MANY 40
 
 static uint64_t unacked(const struct topology *topology, uint64_t bytes[DIAG_LANES], bool first)
 {

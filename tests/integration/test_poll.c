@@ -14,7 +14,8 @@
 #include "suite.h"
 #include "zc.h"
 
-#define ALL (POLLIN | POLLPRI | POLLOUT | POLLRDHUP | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND)
+#define ALL (POLLIN | POLLPRI | POLLOUT | POLLRDHUP | \
+	     POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND)
 
 static unsigned char data[65536];
 

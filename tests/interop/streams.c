@@ -30,8 +30,8 @@ void streams_open(struct streams *streams, const struct role *role, size_t count
 		assert_int_equal(zc_force(streams->out[i].pair.fd), 0);
 		flow.seed += 500 * 1000;
 		open_stream(&streams->in[i], first, flow);
-		assert_int_equal(remote_set(&streams->in[i].pair.remote, SOL_SOCKET, SO_ZEROCOPY, 1),
-				 0);
+		assert_int_equal(remote_set(&streams->in[i].pair.remote, SOL_SOCKET,
+					    SO_ZEROCOPY, 1), 0);
 	}
 	assert_int_equal(remote_connect(&streams->helper), 0);
 }

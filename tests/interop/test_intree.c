@@ -211,7 +211,8 @@ static void row4_duels__nothing_is_lost(void **state)
 	assert_int_equal(counters_read(netns_here(), &before), 0);
 	for (i = 0; i < most; i++) {
 		duel(role_of(state), (uint32_t)(1000 + 12 * i));
-		if (most == 30 && i >= 8 && counter_moved(netns_here(), &before, "conn_drop_peer") > 2)
+		if (most == 30 && i >= 8 &&
+		    counter_moved(netns_here(), &before, "conn_drop_peer") > 2)
 			break;
 	}
 	print_message("# %ld duels\n", i);

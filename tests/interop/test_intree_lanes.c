@@ -103,7 +103,8 @@ static void row7_one_lane__if_we_take_one(void **state)
 	open_lanes(&streams, *state, 1);
 	streams_run(&streams, NULL, 0);
 	usleep(500000);
-	assert_int_equal(diag_lanes_of(netns_here(), TCP_PORT, &streams.out[0].pair.near, count), 1);
+	assert_int_equal(diag_lanes_of(netns_here(), TCP_PORT, &streams.out[0].pair.near,
+				       count), 1);
 	if (port_tells_lane(*state))
 		assert_int_equal(count[0], 1);
 	assert_int_equal(streams_finish(&streams, 0), 0);
@@ -128,7 +129,8 @@ static void they_reset(struct streams *streams)
 			 0);
 }
 
-static void in_mid_stream(const struct role *role, happening *happens, uint32_t times, uint32_t gaps)
+static void in_mid_stream(const struct role *role, happening *happens, uint32_t times,
+			  uint32_t gaps)
 {
 	struct streams streams;
 
@@ -172,8 +174,8 @@ int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "intree_lanes" };
 
-	role_add(&suite, "row6_row9_lanes__open_under_load", row6_row9_lanes__open_under_load, roles,
-		 4);
+	role_add(&suite, "row6_row9_lanes__open_under_load", row6_row9_lanes__open_under_load,
+		 roles, 4);
 	role_add(&suite, "row7_one_lane__if_we_take_one", row7_one_lane__if_we_take_one, roles, 2);
 	role_add(&suite, "kill__one_lane_in_mid_stream", kill__one_lane_in_mid_stream, roles, 2);
 	role_add(&suite, "kill__all_lanes_in_mid_stream", kill__all_lanes_in_mid_stream, roles, 2);

@@ -124,7 +124,8 @@ bool flow_tx_send(struct flow_tx *tx)
 	buffer = tx->buffers + (size_t)slot * tx->flow.max;
 	pattern_fill(buffer, length, tx->flow.seed + i);
 	tx->cookie[slot] = i * FLOW_DEPTH + slot;
-	rc = zerocopy ? rds_send_zc(tx->fd, buffer, length, &tx->to, tx->cookie[slot], MSG_DONTWAIT) :
+	rc = zerocopy ? rds_send_zc(tx->fd, buffer, length, &tx->to, tx->cookie[slot],
+				    MSG_DONTWAIT) :
 			rds_send(tx->fd, buffer, length, &tx->to, MSG_DONTWAIT);
 	if (rc == (ssize_t)length)
 		sent(tx, slot, length, zerocopy);

@@ -20,7 +20,7 @@ struct flow {
 	uint32_t count;
 	uint32_t min, max;	/* bytes; both occur, what lies between is spread over all orders */
 	uint32_t zerocopy;	/* MSG_ZEROCOPY with a cookie, except for empty messages */
-	uint32_t gaps;		/* messages that may be missing, where the far end is known to lose */
+	uint32_t gaps;		/* messages that may be missing if the far end is known to lose */
 };
 
 struct flow_result {

@@ -17,7 +17,7 @@
 
 enum remote_command {
 	REMOTE_ADDRESS,		/* gives eth0 one more address: text */
-	REMOTE_OPEN,		/* a socket bound to addr; value: bytes for its buffers, 0 as it is */
+	REMOTE_OPEN,		/* a socket bound to addr; value: bytes of buffers, 0 as it is */
 	REMOTE_OPTION,		/* setsockopt(level, option, value) */
 	REMOTE_SEND,		/* flow to addr */
 	REMOTE_RECEIVE,		/* flow from addr, until it is complete */

@@ -177,7 +177,8 @@ static void receive_all(struct worker *worker, struct flow_rx *rx,
 		if (deadline_over(&deadline)) {
 			rx->result.error = ETIMEDOUT;
 			snprintf(rx->result.text, sizeof(rx->result.text),
-				 "only %u of %u messages came", rx->result.messages, rx->flow.count);
+				 "only %u of %u messages came", rx->result.messages,
+				 rx->flow.count);
 		}
 		poll(ready, 2, 100);
 		if (ready[0].revents)

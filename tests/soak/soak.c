@@ -349,10 +349,11 @@ static void print_totals(const char *name, const struct totals *totals)
 static void print_figures(void)
 {
 	static const char * const names[] = {
-		"zc_sent", "zc_passes", "zc_completed", "zc_completed_copied", "zc_copied_converted",
-		"tcp_send_calls", "conn_up", "conn_reset", "conn_drop_peer", "conn_drop_stalled",
-		"recv_queued", "recv_drop_old_seq", "recv_drop_no_sock", "recv_drop_dead_sock",
-		"cong_send_error", "cong_update_received",
+		"zc_sent", "zc_passes", "zc_completed", "zc_completed_copied",
+		"zc_copied_converted", "tcp_send_calls", "conn_up", "conn_reset",
+		"conn_drop_peer", "conn_drop_stalled", "recv_queued", "recv_drop_old_seq",
+		"recv_drop_no_sock", "recv_drop_dead_sock", "cong_send_error",
+		"cong_update_received",
 	};
 	size_t i;
 
