@@ -69,7 +69,7 @@ static void rdsz_map_free(struct rdsz_map *map)
 	rdsz_net_put(rn);
 }
 
-/* The map of an address, with a reference. If there is none @fresh becomes it, which may be NULL. */
+/* Map of an address, with a reference. If there is none @fresh becomes it, which may be NULL. */
 static struct rdsz_map *rdsz_map_join(struct rdsz_net *rn, const struct in6_addr *ip,
 				      struct rdsz_map *fresh)
 {

@@ -139,7 +139,8 @@ static void begin(void)
 		die("cannot load rds_zc: %s", strerror(errno));
 	uname(&system);
 	printf("Two virtual machines, Linux %s, rds_zc loaded on both.\n", system.release);
-	printf("Each request is 1 MiB; the other machine sends it back; every reply is checked.\n\n");
+	printf("Each request is 1 MiB; the other machine sends it back; every reply is "
+	       "checked.\n\n");
 	pair_open(&ends, false, false);
 	request = zc_buffer(SIZE);
 	reply = zc_buffer(SIZE);
@@ -181,8 +182,9 @@ static void print_table(const struct figures *c, const struct figures *z, bool e
 	row("completions (cookies)", (double)c->completions, (double)z->completions, 0, "");
 	printf("  %-26s %14s %14s\n", "told as copied after all", "-", share);
 	if (emulated)
-		printf("\nThese machines are emulated: compare the two columns with each other, and do\n"
-		       "not take the times for those of a real machine. The other rows are exact.\n");
+		printf("\nThese machines are emulated: compare the two columns with each other, "
+		       "and do\nnot take the times for those of a real machine. "
+		       "The other rows are exact.\n");
 }
 
 int main(int argc, char **argv)
