@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What rdsz-bench --json and rdsz-kv --json wrote, read and put into groups; for bench/table and bench/plot."""
+"""What rdsz-bench --json and rdsz-kv --json wrote, read and put into groups.
+
+For bench/table and bench/plot.
+"""
 import collections
 import json
 import statistics
@@ -15,7 +18,10 @@ def read(names):
 
 
 def benchmark(runs):
-    """Runs of rdsz-bench: what is compared (mode, size, depth, sockets, threads, wait, peers), then the variant."""
+    """Runs of rdsz-bench: what is compared, then the variant.
+
+    Compared are mode, size, depth, sockets, threads, wait and peers.
+    """
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for run in runs:
         if "application" in run:
@@ -59,7 +65,7 @@ def size_text(size):
 
 
 def conditions(runs):
-    """One line for each kernel and link that the runs were made on, with what that means for a verdict."""
+    """One line for each kernel and link of the runs, with what that means for a verdict."""
     lines = []
     for run in runs:
         link = run.get("link")
