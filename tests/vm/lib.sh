@@ -18,7 +18,8 @@ hold()
 
 	mkdir -p "$(dirname "$1")"
 	exec {fd}>"$1"
-	flock -n "$fd" || { say "waiting for $1"; flock -w 1800 "$fd"; } || die "$1 is held for 30 minutes"
+	flock -n "$fd" || { say "waiting for $1"; flock -w 1800 "$fd"; } ||
+		die "$1 is held for 30 minutes"
 }
 
 # Can tests/vm/run --tap work here? Without it a pair of VMs has a link without scatter-gather.
@@ -54,7 +55,8 @@ kernel_line()
 					out = out " " $i
 			print out
 		}
-		END { exit !found }' "$RDSZ_VM/kernels" || die "no kernel $1 (tests/vm/kernels lists them)"
+		END { exit !found }' "$RDSZ_VM/kernels" ||
+		die "no kernel $1 (tests/vm/kernels lists them)"
 }
 
 # suite_sources SUITE...: apt sources for Debian suites, on stdout
