@@ -20,7 +20,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable \
+	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-long \
 	deb rpm arch bench bench-tool bench-uml dissect test-netlink
 
 all: modules
@@ -114,6 +114,13 @@ test-reliable:
 	tests/vm/run --timeout=7200 7.x 'test_delivery --only=unread__killed_and_sent_again* rounds=1000'
 	tests/vm/run --peer --restarts 6.1 test_restart
 
+test-long:
+	tests/vm/run --timeout=7200 --memory=4096 $(or $(KERNEL),6.1) \
+		'test_overwrite --only=flood__* size=1048576' \
+		'test_reconnect --only=stopped_reader__* seconds=90' \
+		'test_congestion --only=full__empty_messages_without_end* count=1000000' \
+		'test_threads --only=crowd__each_cookie_once* messages=1000000'
+
 soak:
 	tests/soak/run $(MINUTES)
 
@@ -159,6 +166,7 @@ help:
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
+	@echo 'make test-long         8 floods of 1 MiB 64 deep, a reader stopped for 90 s, a million messages'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills; KERNEL=7.x PATHS=1'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1: on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm, make arch'
