@@ -8,8 +8,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 page=$here/rds_zc.4
 
-# One item a counter, of the list in the named macro. Lines of the macro: X(name, "meaning") \, or with
-# the meaning on a line of its own.
+# One item a counter, of the list in the named macro. Lines of the macro: X(name, "meaning") \, or
+# with the meaning on a line of its own.
 items()
 {
 	sed -n "/^#define $1(X)/,/[^\\\\]\$/p" "$here/../../src/stats.h" |
