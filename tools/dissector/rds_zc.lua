@@ -56,7 +56,8 @@ f.npaths = ProtoField.uint16("rds_zc.ext.npaths", "Paths")
 f.incarnation = ProtoField.uint32("rds_zc.ext.incarnation", "Incarnation", base.HEX)
 f.version = ProtoField.uint8("rds_zc.ext.version", "rds_zc version")
 f.caps = ProtoField.uint32("rds_zc.ext.caps", "Capabilities", base.HEX)
-f.cap_ack = ProtoField.bool("rds_zc.ext.caps.delivery_ack", "Delivery acknowledgements", 32, nil, 0x1)
+f.cap_ack = ProtoField.bool("rds_zc.ext.caps.delivery_ack", "Delivery acknowledgements",
+	32, nil, 0x1)
 f.ext_data = ProtoField.bytes("rds_zc.ext.data", "Data")
 f.kind = ProtoField.uint8("rds_zc.kind", "Kind", base.DEC, kinds)
 f.payload = ProtoField.bytes("rds_zc.payload", "Payload")
@@ -243,7 +244,8 @@ local function dissect_frame(tvb, pinfo, root)
 	end
 	tree:append_text(", " .. table.concat(words, " "))
 	pinfo.cols.protocol = "RDS"
-	pinfo.cols.info:append((pinfo.private.rds_zc_shown and "; " or "") .. table.concat(words, " "))
+	local separator = pinfo.private.rds_zc_shown and "; " or ""
+	pinfo.cols.info:append(separator .. table.concat(words, " "))
 	pinfo.private.rds_zc_shown = "1"
 	return tvb:len()
 end
