@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Makefile - the door for people, dkms and CI; what is built is said in Kbuild. `make help` lists it.
+# Makefile - the door for people, dkms and CI; Kbuild says what is built. `make help` lists it.
 
 KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 COMPAT_FORCE ?=
@@ -10,7 +10,8 @@ libdir ?= /usr/lib/x86_64-linux-gnu
 version := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' dkms.conf)
 dkms_dir := $(DESTDIR)/usr/src/rds_zc-$(version)
 # File names in first lines, types of compat/, X-macro lists (src/stats.h), prototypes in probes.
-style_ignore = FILE_PATH_CHANGES,EMBEDDED_FILENAME,NEW_TYPEDEFS,COMPLEX_MACRO,BRACKET_SPACE,AVOID_EXTERNS
+style_ignore := FILE_PATH_CHANGES,EMBEDDED_FILENAME,NEW_TYPEDEFS,COMPLEX_MACRO
+style_ignore := $(style_ignore),BRACKET_SPACE,AVOID_EXTERNS
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 # Debian's headers come without it; a kernel source in the tests' cache has it.
 checkpatch = $(firstword $(wildcard $(KERNELDIR)/scripts/checkpatch.pl \
@@ -30,14 +31,15 @@ modules: probes
 
 # What this kernel offers, compiled once per kernel and compiler: compat/gen/config.h.
 probes:
-	+@KERNELDIR='$(KERNELDIR)' CC='$(if $(filter command line environment,$(origin CC)),$(CC))' \
-		COMPAT_FORCE='$(COMPAT_FORCE)' MAKE='$(MAKE)' compat/probe
+	+@KERNELDIR='$(KERNELDIR)' COMPAT_FORCE='$(COMPAT_FORCE)' MAKE='$(MAKE)' \
+		CC='$(if $(filter command line environment,$(origin CC)),$(CC))' compat/probe
 
 # Works without any kernel headers: dkms calls it whenever it likes.
 clean:
-	rm -rf compat/gen Module.symvers modules.order .tmp_versions .module-common.o .modules.order.cmd
-	rm -f rds_zc.ko rds_zc.mod rds_zc.mod.c rds_zc.mod.o rds_zc.o .rds_zc.*.cmd .Module.symvers.cmd
-	rm -f .module-common.o.cmd .modules.order.cmd
+	rm -rf compat/gen Module.symvers modules.order .tmp_versions
+	rm -rf .module-common.o .modules.order.cmd
+	rm -f rds_zc.ko rds_zc.mod rds_zc.mod.c rds_zc.mod.o rds_zc.o .rds_zc.*.cmd
+	rm -f .Module.symvers.cmd .module-common.o.cmd .modules.order.cmd
 	rm -f tools/preload/librdszc.so tools/rdszc/rdszc
 	rm -f src/*.o src/.*.o.cmd src/.*.o.d compat/*.o compat/.*.o.cmd compat/.*.o.d
 
@@ -111,7 +113,8 @@ mutants:
 
 # Connections killed a thousand times with 4 MiB in TCP, and a peer that loses its power.
 test-reliable:
-	tests/vm/run --timeout=7200 7.x 'test_delivery --only=unread__killed_and_sent_again* rounds=1000'
+	tests/vm/run --timeout=7200 7.x \
+		'test_delivery --only=unread__killed_and_sent_again* rounds=1000'
 	tests/vm/run --peer --restarts 6.1 test_restart
 
 test-long:
@@ -159,18 +162,26 @@ help:
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
-	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as the oracle'
+	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
+		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
 	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
-	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by docs/netlink/rds_zc.yaml'
+	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \
+		'docs/netlink/rds_zc.yaml'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
-	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails: nothing lost'
-	@echo 'make test-long         8 floods of 1 MiB 64 deep, a reader stopped for 90 s, a million messages'
+	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails:' \
+		'nothing lost'
+	@echo 'make test-long         8 floods of 1 MiB 64 deep, a reader stopped for 90 s,' \
+		'a million messages'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills; KERNEL=7.x PATHS=1'
-	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1: on this kernel'
-	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools; make rpm, make arch'
-	@echo 'make bench-tool        bench/build/rdsz-bench and rdsz-kv, which measure; docs/performance.md'
-	@echo 'make bench             all protocols between two VMs, the application; times get no verdict; QUICK=1'
+	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1:' \
+		'on this kernel'
+	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools;' \
+		'make rpm, make arch'
+	@echo 'make bench-tool        bench/build/rdsz-bench and rdsz-kv, which measure;' \
+		'docs/performance.md'
+	@echo 'make bench             all protocols between two VMs, the application; times get' \
+		'no verdict; QUICK=1'
 	@echo 'make bench-uml         tables at native speed, on User Mode Linux, which it builds'
 	@echo 'make clean'
