@@ -21,8 +21,8 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug conformance interop matrix mutants soak demo test-reliable test-long \
-	deb rpm arch bench bench-tool bench-uml dissect test-netlink
+	test test-all test-debug test-reliable test-long test-netlink conformance interop dissect \
+	matrix mutants soak demo deb rpm arch bench bench-tool bench-uml
 
 all: modules
 
