@@ -72,6 +72,14 @@ static void wait_until_nothing_is_retained(const struct netns *ns)
 	}
 }
 
+static void there_and_back(const struct ends *ends)
+{
+	send_pattern(ends->tx, 100, 9000, &ends->far);
+	receive_pattern(ends->rx, 100, 9000, &ends->near);
+	send_pattern(ends->rx, 100, 9001, &ends->near);
+	receive_pattern(ends->tx, 100, 9001, &ends->far);
+}
+
 static struct stage stage_open(void **state)
 {
 	struct topology *topology = *state;
@@ -82,11 +90,10 @@ static struct stage stage_open(void **state)
 	stage.ends = zc_ends(state, ROOM);
 	stage.plug_addr = topology->far[0];
 	stage.plug = topology_far(stage.ends.topology, &stage.plug_addr);
-	/* There and back, so that each knows who the other is. */
-	send_pattern(stage.ends.tx, 100, 9000, &stage.ends.far);
-	receive_pattern(stage.ends.rx, 100, 9000, &stage.ends.near);
-	send_pattern(stage.ends.rx, 100, 9001, &stage.ends.near);
-	receive_pattern(stage.ends.tx, 100, 9001, &stage.ends.far);
+	/* So that each knows who the other is, and once more, on the lanes of the sockets. */
+	there_and_back(&stage.ends);
+	assert_true(diag_wait_lanes(stage.near, TCP_PORT, &stage.ends.near));
+	there_and_back(&stage.ends);
 	wait_until_nothing_is_retained(stage.near);
 	wait_until_nothing_is_retained(stage.far);
 	assert_int_equal(counters_read(stage.near, &stage.before), 0);

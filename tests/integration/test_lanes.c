@@ -23,33 +23,9 @@
 
 /* ---- connections ---- */
 
-static bool one_each(const unsigned int count[DIAG_LANES])
-{
-	unsigned int i;
-
-	for (i = 0; i < LANES; i++)
-		if (count[i] != 1)
-			return false;
-	return true;
-}
-
 static void wait_lanes(const struct topology *topology)
 {
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	unsigned int count[DIAG_LANES];
-	int total;
-
-	for (;;) {
-		total = diag_lanes(&topology->ns[0], TCP_PORT, count);
-		if (total == LANES && one_each(count))
-			return;
-		if (deadline_over(&deadline))
-			fail_msg("%d connections, by lane: %u %u %u %u %u %u %u %u", total,
-				 count[0],
-				 count[1], count[2], count[3], count[4], count[5], count[6],
-				 count[7]);
-		deadline_step();
-	}
+	assert_true(diag_wait_lanes(&topology->ns[0], TCP_PORT, &topology->near[0]));
 }
 
 /* One connection, of lane 0, now and a while later. */

@@ -5,11 +5,13 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <libmnl/libmnl.h>
 
 #include "cred.h"
+#include "deadline.h"
 #include "diag.h"
 #include "netns.h"
 
@@ -204,4 +206,33 @@ int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIA
 	for (i = 0; i < found.count; i++)
 		bytes[lane_of(&found, &found.id[i])] += found.unacked[i];
 	return rc;
+}
+
+static bool one_each(const unsigned int count[DIAG_LANES])
+{
+	unsigned int i;
+
+	for (i = 0; i < DIAG_LANES; i++)
+		if (count[i] != 1)
+			return false;
+	return true;
+}
+
+bool diag_wait_lanes(const struct netns *ns, uint16_t port, const union rds_addr *local)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	unsigned int count[DIAG_LANES], i;
+
+	for (;;) {
+		if (diag_lanes_of(ns, port, local, count) == DIAG_LANES && one_each(count))
+			return true;
+		if (deadline_over(&deadline))
+			break;
+		deadline_step();
+	}
+	printf("# connections by lane:");
+	for (i = 0; i < DIAG_LANES; i++)
+		printf(" %u", count[i]);
+	printf("\n");
+	return false;
 }

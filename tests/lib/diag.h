@@ -3,6 +3,7 @@
 #ifndef TESTS_DIAG_H
 #define TESTS_DIAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rds.h"
@@ -24,6 +25,12 @@ int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LA
 /* The same for those that are established and have this local address. */
 int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
 		  unsigned int count[DIAG_LANES]);
+
+/*
+ * Waits until this address has one connection of each lane; false, and says what it has, when it
+ * takes too long. A socket goes to its lane with its next message, if nothing is under way.
+ */
+bool diag_wait_lanes(const struct netns *ns, uint16_t port, const union rds_addr *local);
 
 /*
  * Bytes that the near TCP of each lane has sent, or is about to send, and nobody has acknowledged.
