@@ -137,11 +137,9 @@ static size_t read_records_calmly(int fd, const struct netns *ns, struct counter
 static struct ends calm_ends(void **state)
 {
 	static const struct counters none = { .count = 1, .list = { { "recv_ping", 0 } } };
-	struct topology *topology = *state;
-	struct ends ends;
+	struct ends ends = ends_open_one_lane(state);
+	struct topology *topology = ends.topology;
 
-	topology_sysctl(topology, "max_paths", 1);
-	ends = ends_open(state);
 	send_pattern(ends.tx, 1, 1, &ends.far);
 	receive_pattern(ends.rx, 1, 1, &ends.near);
 	if (topology->variant->wire != WIRE_VETH)

@@ -173,7 +173,7 @@ static void demo__runs_and_removes(void **state)
 
 	(void)state;
 	if (status)
-		print_error("%s", text);
+		printf("%s\n", text);
 	assert_int_equal(status, 0);
 	assert_says("TCP port 16390");
 	assert_says("$ rdszc ping -c 3 10.213.77.2");

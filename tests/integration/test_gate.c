@@ -182,7 +182,7 @@ static void accept_from__is_text(void **state)
 /* Who is not in the list is refused before there is a connection; who is gets through. */
 static void accept_from__refuses_others(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct topology *topology = ends.topology;
 	const struct netns *far = &topology->ns[1];
 	bool v6 = topology->variant->v6;
@@ -232,12 +232,11 @@ static void unbound__is_refused(void **state)
  */
 static void unbound__and_bound_again(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct topology *topology = ends.topology;
 	const struct netns *far = &topology->ns[1];
 	struct counters before;
 
-	topology_sysctl(topology, "max_paths", 1);
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
 	topology_close(topology, ends.rx);
@@ -256,7 +255,7 @@ static void unbound__and_bound_again(void **state)
 
 static void pending__silent_one_is_closed(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct counters before;
 	int fd;
@@ -275,7 +274,7 @@ static void pending__silent_one_is_closed(void **state)
 static void pending__slow_header_is_closed(void **state)
 {
 	const struct timespec pause = { .tv_nsec = 50000000 };
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct counters before;
 	int fd, i;
@@ -298,7 +297,7 @@ static void pending__slow_header_is_closed(void **state)
 static void pending__slow_header_in_time(void **state)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct counters before;
 	struct frame frame;
@@ -323,7 +322,7 @@ static void pending__slow_header_in_time(void **state)
 
 static void pending__map_first_is_a_peer(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct counters before;
 	int fd;
@@ -338,7 +337,7 @@ static void pending__map_first_is_a_peer(void **state)
 
 static void pending__peer_that_ends_it(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct counters before;
 
@@ -353,7 +352,7 @@ static void pending__peer_that_ends_it(void **state)
 static void pending__a_thousand_idle_ones(void **state)
 {
 	const struct rlimit files = { 4096, 4096 };
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct topology *topology = ends.topology;
 	const struct netns *far = &topology->ns[1];
 	struct counters before;
@@ -361,7 +360,6 @@ static void pending__a_thousand_idle_ones(void **state)
 	size_t i;
 
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
-	topology_sysctl(topology, "max_paths", 1);
 	assert_int_equal(netns_sysctl_set(far, "pending_ms", 20000), 0);
 	assert_int_equal(netns_sysctl_set(far, "pending_per_peer", 16), 0);
 	assert_int_equal(counters_read(far, &before), 0);
@@ -424,7 +422,7 @@ static void wait_in_vain_or_refused(const struct netns *far, const struct counte
  */
 static void pending__many_addresses(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct topology *topology = ends.topology;
 	const struct netns *far = &topology->ns[1];
 	static char from[SOURCES][64];
@@ -500,7 +498,7 @@ static const struct malformed malformed[] = {
 
 static void malformed__first_header(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct counters before;
 	struct frame frame;
@@ -523,7 +521,7 @@ static void malformed__first_header(void **state)
 /* After a good start: the connection goes, and the peer has to wait before it may try again. */
 static void malformed__later_header(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct topology *topology = ends.topology;
 	const struct netns *far = &topology->ns[1];
 	struct counters before;
@@ -582,7 +580,7 @@ static void wakeup__flood_from_one_address(void **state)
 /* The large side has lost its connection without a word: its wake-up makes the small side look. */
 static void wakeup__finds_a_stale_connection(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct topology *topology = ends.topology;
 	const struct netns *near = &topology->ns[0], *far = &topology->ns[1];
 	struct counters before;

@@ -20,13 +20,6 @@
 #define PORT 16385
 #define UNPRIVILEGED "/sys/module/rds_zc/parameters/unprivileged"
 
-/* A single connection, for it is connections and their losses that are counted here. */
-static struct ends one_lane(void **state)
-{
-	topology_sysctl(*state, "max_paths", 1);
-	return ends_open(state);
-}
-
 /* One message each way: the connection is up, and both ends know it. */
 static void warm_up(const struct ends *ends)
 {
@@ -93,7 +86,7 @@ static void unprivileged__1_is_the_default(void **state)
  */
 static void ping__flood_is_limited(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = topology_far_ns(ends.topology, 0);
 	union rds_addr ping = rds_addr_port(&ends.far, 0);
 	const unsigned int rate = 20, flood = 400;
@@ -123,7 +116,7 @@ static void ping__flood_is_limited(void **state)
 /* The wire goes dead while nothing is under way: the probes find out. */
 static void keepalive__idle_dead_peer_is_noticed(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *near = &ends.topology->ns[0];
 	struct counters before;
 
@@ -179,7 +172,7 @@ static void buffers__bounds(void **state)
 /* Written again and again in mid-stream: every message arrives once, in order. */
 static void buffers__written_under_load(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *near = &ends.topology->ns[0];
 	struct counters before;
 	uint32_t sent = 0, got = 0, writes = 0;
@@ -211,7 +204,7 @@ static void buffers__written_under_load(void **state)
 /* The namespace is that of the file, not that of who writes. */
 static void buffers__of_the_namespace_of_the_file(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *near = &ends.topology->ns[0], *far = &ends.topology->ns[1];
 	struct counters at_near, at_far;
 	int fd;
@@ -256,14 +249,14 @@ static void address__removed_and_back(const struct ends *ends, size_t which)
 
 static void address__of_the_near_end(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 
 	address__removed_and_back(&ends, 0);
 }
 
 static void address__of_the_far_end(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 
 	address__removed_and_back(&ends, 1);
 }
@@ -271,7 +264,7 @@ static void address__of_the_far_end(void **state)
 /* One that another device has too is still there. */
 static void address__another_one_goes(void **state)
 {
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *near = &ends.topology->ns[0];
 	struct counters before;
 
@@ -343,7 +336,7 @@ static void log_read(struct log *log, const char *reason)
 static void log__up_and_down_with_the_reason(void **state)
 {
 	const char *reason = "down: buffer sizes changed by sysctl";
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct log log = log_open(ends.topology);
 	struct counters before[2];
 	size_t i;
@@ -369,7 +362,7 @@ static void log__up_and_down_with_the_reason(void **state)
 static void log__is_limited(void **state)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
-	struct ends ends = one_lane(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct netns *far = &ends.topology->ns[1];
 	struct log log = log_open(ends.topology);
 	uint64_t start = clock_ms(), periods;

@@ -369,14 +369,13 @@ static long find_connection4(int fd, const union rds_addr *near, const union rds
 /* Row 92. */
 static void connections__after_traffic(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const char *transport = ends.topology->variant->wire == WIRE_VETH ? "tcp" : "loopback";
 	struct rds6_info_connection first, second;
 	const struct rds_info_connection *c4;
 	int fd = watcher(ends.topology, 0);
 	uint32_t i;
 
-	topology_sysctl(ends.topology, "max_paths", 1);
 	assert_int_equal(find_connection6(fd, &ends.near, &ends.far), -1);
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
@@ -566,13 +565,12 @@ static void expect_tcp6(const struct rds6_info_tcp_socket *tcp, const struct end
 /* Row 94, and the sequence numbers once all is acknowledged. */
 static void tcp__after_traffic(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	struct rds6_info_tcp_socket tcp;
 	const struct rds_info_tcp_socket *t4;
 	int fd = watcher(ends.topology, 0);
 
-	topology_sysctl(ends.topology, "max_paths", 1);
 	read_info(fd, RDS6_INFO_TCP_SOCKETS);
 	assert_int_equal(info.count, 0);
 	send_pattern(ends.tx, 3000, 1, &ends.far);

@@ -537,10 +537,9 @@ static void unreachable__messages_wait_for_the_peer(void **state)
 /* Both sides send first, at the same moment, again and again with all connections gone. */
 static void connect__from_both_sides_at_once(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	uint32_t i;
 
-	topology_sysctl(ends.topology, "max_paths", 1);
 	for (i = 0; i < 30; i++) {
 		diag_kill(&ends.topology->ns[0], TCP_PORT);
 		send_pattern(ends.tx, 100, i, &ends.far);

@@ -21,6 +21,12 @@ struct ends ends_open(void **state)
 	return ends;
 }
 
+struct ends ends_open_one_lane(void **state)
+{
+	topology_sysctl(*state, "max_paths", 1);
+	return ends_open(state);
+}
+
 void send_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *to)
 {
 	pattern_fill(out, length, seed);

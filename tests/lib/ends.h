@@ -16,6 +16,9 @@ struct ends {
 
 struct ends ends_open(void **state);
 
+/* The same with a single connection between them: for tests that count connections. */
+struct ends ends_open_one_lane(void **state);
+
 /* Sends a pattern from a buffer of its own; a refusal fails the test. */
 void send_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *to);
 
