@@ -176,7 +176,7 @@ static void demo__runs_and_removes(void **state)
 		printf("%s\n", text);
 	assert_int_equal(status, 0);
 	assert_says("TCP port 16390");
-	assert_says("$ rdszc ping -c 3 10.213.77.2");
+	assert_says("$ rdszc ping -c 3 -w 10 10.213.77.2");
 	assert_says("cookies came back");
 	assert_says("no fault");
 	assert_says("Removed: ");
