@@ -9,7 +9,7 @@
 
 static char *how = "";
 module_param(how, charp, 0);
-MODULE_PARM_DESC(how, "warn, bug, order, atomic, freed, leak, or anything else for no fault");
+MODULE_PARM_DESC(how, "warn, bug, int3, order, atomic, freed, leak, or anything else for no fault");
 
 static DEFINE_SPINLOCK(first);
 static DEFINE_SPINLOCK(second);
@@ -58,6 +58,8 @@ static int __init planted_init(void)
 {
 	WARN_ON(!strcmp(how, "warn"));
 	BUG_ON(!strcmp(how, "bug"));
+	if (!strcmp(how, "int3"))
+		asm volatile("int3");
 	if (!strcmp(how, "order"))
 		planted_order();
 	if (!strcmp(how, "atomic"))
