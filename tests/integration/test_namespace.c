@@ -69,6 +69,38 @@ static void same_addresses__do_not_meet(void **state)
 	receive_pattern(ends.rx, 9, 9, &ends.near);
 }
 
+static void send_until_congested(const struct ends *ends)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	ssize_t rc;
+
+	while ((rc = rds_send(ends->tx, in, 4096, &ends->far, MSG_DONTWAIT)) >= 0 ||
+	       errno != ENOBUFS) {
+		assert_false(deadline_over(&deadline));
+		if (rc < 0)
+			deadline_step();
+	}
+}
+
+/* A full socket is one in its own world; its port is free in the other. */
+static void same_addresses__have_maps_of_their_own(void **state)
+{
+	struct topology *twin = twin_of(*state);
+	struct ends ends = ends_open(state);
+	struct ends other = { .topology = twin, .near = ends.near, .far = ends.far };
+	uint32_t i;
+
+	other.tx = topology_socket(twin, &twin->ns[0], &other.near);
+	other.rx = topology_socket(twin, topology_far_ns(twin, 0), &other.far);
+	send_until_congested(&ends);
+	for (i = 0; i < 20; i++) {
+		send_pattern(other.tx, 500, i, &other.far);
+		receive_pattern(other.rx, 500, i, &other.near);
+	}
+	assert_fails(rds_send(ends.tx, in, 1, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	end_twin(twin);
+}
+
 /* An address of another namespace is not local, and a socket stays where it was made. */
 static void socket__belongs_to_its_namespace(void **state)
 {
@@ -254,6 +286,7 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "namespace" };
 
 	SUITE_ADD(&suite, same_addresses__do_not_meet, variants_basic);
+	SUITE_ADD(&suite, same_addresses__have_maps_of_their_own, variants_wire);
 	SUITE_ADD(&suite, socket__belongs_to_its_namespace, variants_one_each);
 	SUITE_ADD(&suite, sysctls__are_per_namespace, variants_one);
 	SUITE_ADD(&suite, delete__under_load_leaves_nothing, variants_basic);
