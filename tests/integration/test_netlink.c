@@ -766,7 +766,7 @@ static void event__a_path_goes_up_and_down(void **state)
 	struct topology *topology = *state;
 	struct nl nl = listen_to(&topology->ns[0], 0), deaf = listen_to(netns_here(), 0);
 	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(deaf.socket), .events = POLLIN };
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	const struct entry *entry;
 
 	send_pattern(ends.tx, 100, 1, &ends.far);
