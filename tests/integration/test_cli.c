@@ -409,6 +409,17 @@ static size_t shown(const struct netns *ns, const char *format, ...)
 	return json_lines(run.text);
 }
 
+/* Waits until a list has so many entries. */
+static void wait_shown(const struct netns *ns, const char *line, size_t count)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+
+	while (shown(ns, "%s", line) < count) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
 /* Each filter lets through what it names, and nothing where nothing is of that name. */
 static void filters__of_sockets_and_messages(void **state)
 {
@@ -422,7 +433,7 @@ static void filters__of_sockets_and_messages(void **state)
 
 	for (i = 0; i < 3; i++)
 		send_pattern(ends.tx, 100, i, &ends.far);
-	usleep(500000 * time_scale());
+	wait_shown(far, "messages -j -q receive", 3);
 	assert_int_equal(shown(far, "sockets -j -l %s", address), 1);
 	assert_int_equal(shown(far, "sockets -j -l 192.0.2.1"), 0);
 	assert_int_equal(shown(far, "sockets -j -p %u", port), 1);
@@ -604,7 +615,7 @@ static void stress_pair(struct topology *topology, const char *options, bool coo
 	snprintf(line, sizeof(line), "stress -j --serve --ports 2 -T 300 %s",
 		 topology->far_text[0]);
 	server = start(topology_far_ns(topology, 0), line);
-	usleep(700000 * time_scale());
+	wait_shown(topology_far_ns(topology, 0), "sockets -j", 2);
 	snprintf(line, sizeof(line), "stress -j --ports 2 %s %s %s", options,
 		 topology->near_text[0], topology->far_text[0]);
 	client = rdszc(&topology->ns[0], line);
@@ -649,7 +660,7 @@ static void stress__finds_a_foreign_message(void **state)
 	snprintf(line, sizeof(line), "stress -j --serve -T 300 %s", topology->far_text[0]);
 	run = start(topology_far_ns(topology, 0), line);
 	fd = topology_near(topology, &near);
-	usleep(700000 * time_scale());
+	wait_shown(topology_far_ns(topology, 0), "sockets -j", 1);
 	assert_int_equal(rds_send(fd, "what is this?", 13, &to, 0), 13);
 	usleep(700000 * time_scale());
 	kill(run.pid, SIGTERM);
