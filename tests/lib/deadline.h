@@ -22,6 +22,12 @@ int deadline_left_ms(const struct deadline *deadline);
 /* One short step of a polling loop that has a deadline. */
 void deadline_step(void);
 
+/*
+ * What a wait of so long takes at least by the clock of a test. The kernel counts ticks; where the
+ * host keeps the CPU that counts from running, they are late, and then come all at once.
+ */
+#define AT_LEAST_MS(limit) ((limit) / 10)
+
 /* How long an operation that must succeed may take. */
 #define DEADLINE_USUAL_MS 20000
 
