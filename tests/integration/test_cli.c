@@ -479,17 +479,13 @@ static void congestion__is_shown(void **state)
 	struct run run = start(&topology->ns[0], "monitor -j -g -c 2 -w 60");
 	const struct netns *far = topology_far_ns(topology, 0);
 	struct ends ends = ends_open(state);
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	size_t sent = 0, i;
 
 	assert_int_equal(rds_set_buffers(ends.rx, 0, 8192), 0);
 	usleep(500000 * time_scale());
 	while (sent < 40 && rds_send(ends.tx, text, 4096, &ends.far, MSG_DONTWAIT) == 4096)
 		sent++;
-	while (!shown(far, "sockets -j --congested")) {
-		assert_false(deadline_over(&deadline));
-		deadline_step();
-	}
+	wait_shown(far, "sockets -j --congested", 1);
 	assert_int_equal(shown(far, "conns -j --congested"), 1);
 	for (i = 0; i < sent; i++)
 		assert_int_equal(rds_recv(ends.rx, words, 4096, NULL, 0), 4096);

@@ -20,31 +20,6 @@
 
 static unsigned char data[65536];
 
-/*
- * Sends until ENOBUFS says that the receiver is full; returns how many went out. The map has to
- * travel, so EAGAIN (own queue) and a moment's patience are part of it.
- */
-static uint32_t fill(struct ends *ends)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	uint32_t sent = 0;
-	ssize_t rc;
-
-	for (;;) {
-		pattern_fill(data, PIECE, sent);
-		rc = rds_send(ends->tx, data, PIECE, &ends->far, MSG_DONTWAIT);
-		if (rc == PIECE) {
-			sent++;
-			continue;
-		}
-		if (errno == ENOBUFS)
-			return sent;
-		assert_int_equal(errno, EAGAIN);
-		assert_false(deadline_over(&deadline));
-		deadline_step();
-	}
-}
-
 static void drain(struct ends *ends, uint32_t first, uint32_t count)
 {
 	uint32_t i;
@@ -75,7 +50,7 @@ static void full__enobufs_then_clears(void **state)
 	uint32_t sent;
 
 	assert_int_equal(counters_read(ns, &before), 0);
-	sent = fill(&ends);
+	sent = ends_fill(&ends, PIECE);
 	/* Not before the receiver holds more than its buffer. */
 	assert_true(sent * PIECE > RDS_DEFAULT_SPACE);
 	assert_int_equal(counter_moved(ns, &before, "cong_send_error"), 1);
@@ -95,7 +70,7 @@ static void full__other_ports_are_free(void **state)
 	struct ends ends = ends_open(state);
 	union rds_addr other;
 	int rx = topology_far(ends.topology, &other);
-	uint32_t sent = fill(&ends);
+	uint32_t sent = ends_fill(&ends, PIECE);
 
 	send_pattern(ends.tx, 100, 5, &other);
 	receive_pattern(rx, 100, 5, &ends.near);
@@ -129,7 +104,7 @@ static void full__blocking_sender_sleeps_and_wakes(void **state)
 	const struct netns *ns = &ends.topology->ns[0];
 	struct blocked blocked = { .ends = &ends };
 	struct counters before;
-	uint32_t sent = fill(&ends);
+	uint32_t sent = ends_fill(&ends, PIECE);
 
 	assert_int_equal(counters_read(ns, &before), 0);
 	assert_int_equal(pthread_create(&blocked.thread, NULL, send_blocking, &blocked), 0);
@@ -148,7 +123,7 @@ static void full__blocking_sender_has_a_timeout(void **state)
 {
 	struct timeval limit = { .tv_usec = 200000 };
 	struct ends ends = ends_open(state);
-	uint32_t sent = fill(&ends);
+	uint32_t sent = ends_fill(&ends, PIECE);
 	uint64_t start;
 
 	assert_int_equal(setsockopt(ends.tx, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
@@ -163,7 +138,7 @@ static void close__of_a_full_receiver_clears_its_port(void **state)
 {
 	struct ends ends = ends_open(state);
 
-	fill(&ends);
+	ends_fill(&ends, PIECE);
 	topology_close(ends.topology, ends.rx);
 	send_soon(&ends, 1);
 	ends.rx = topology_socket(ends.topology, topology_far_ns(ends.topology, 0), &ends.far);
@@ -206,7 +181,7 @@ static void monitor__tells_which_group_cleared(void **state)
 	ssize_t rc;
 
 	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
-	sent = fill(&ends);
+	sent = ends_fill(&ends, PIECE);
 	drain(&ends, 0, sent);
 	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	mask = notification(ends.tx, 128, &rc);
@@ -228,7 +203,7 @@ static void monitor__without_control_room_it_stays(void **state)
 	ssize_t rc;
 
 	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
-	sent = fill(&ends);
+	sent = ends_fill(&ends, PIECE);
 	drain(&ends, 0, sent);
 	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	assert_int_equal(counters_read(ns, &before), 0);
@@ -250,7 +225,7 @@ static void monitor__without_control_room_a_reader_sleeps(void **state)
 	ssize_t rc;
 
 	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
-	sent = fill(&ends);
+	sent = ends_fill(&ends, PIECE);
 	drain(&ends, 0, sent);
 	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	assert_int_equal(rds_set_timeouts(ends.tx, 200), 0);
@@ -270,7 +245,7 @@ static void epoll_sender(struct ends *ends, bool monitor)
 
 	assert_int_equal(rds_set(ends->tx, SOL_RDS, RDS_CONG_MONITOR, monitor), 0);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, ends->tx, &event), 0);
-	sent = fill(ends);
+	sent = ends_fill(ends, PIECE);
 	/* Whoever is woken for another reason tries again, as programs do. */
 	while (epoll_wait(epoll, &event, 1, 100) == 1)
 		assert_fails(rds_send(ends->tx, data, PIECE, &ends->far, MSG_DONTWAIT), ENOBUFS);

@@ -72,14 +72,6 @@ static void wait_until_nothing_is_retained(const struct netns *ns)
 	}
 }
 
-static void there_and_back(const struct ends *ends)
-{
-	send_pattern(ends->tx, 100, 9000, &ends->far);
-	receive_pattern(ends->rx, 100, 9000, &ends->near);
-	send_pattern(ends->rx, 100, 9001, &ends->near);
-	receive_pattern(ends->tx, 100, 9001, &ends->far);
-}
-
 static struct stage stage_open(void **state)
 {
 	struct topology *topology = *state;
@@ -91,9 +83,9 @@ static struct stage stage_open(void **state)
 	stage.plug_addr = topology->far[0];
 	stage.plug = topology_far(stage.ends.topology, &stage.plug_addr);
 	/* So that each knows who the other is, and once more, on the lanes of the sockets. */
-	there_and_back(&stage.ends);
+	ends_there_and_back(&stage.ends, 100, 9000);
 	assert_true(diag_wait_lanes(stage.near, TCP_PORT, &stage.ends.near));
-	there_and_back(&stage.ends);
+	ends_there_and_back(&stage.ends, 100, 9000);
 	wait_until_nothing_is_retained(stage.near);
 	wait_until_nothing_is_retained(stage.far);
 	assert_int_equal(counters_read(stage.near, &stage.before), 0);

@@ -20,15 +20,6 @@
 #define PORT 16385
 #define UNPRIVILEGED "/sys/module/rds_zc/parameters/unprivileged"
 
-/* One message each way: the connection is up, and both ends know it. */
-static void warm_up(const struct ends *ends)
-{
-	send_pattern(ends->tx, 100, 1, &ends->far);
-	receive_pattern(ends->rx, 100, 1, &ends->near);
-	send_pattern(ends->rx, 100, 2, &ends->near);
-	receive_pattern(ends->tx, 100, 2, &ends->far);
-}
-
 static void assert_sysctl(const struct netns *ns, const char *name, long expected)
 {
 	long value = -1;
@@ -96,7 +87,7 @@ static void ping__flood_is_limited(void **state)
 
 	assert_sysctl(far, "ping_rate", 1000);
 	assert_int_equal(netns_sysctl_set(far, "ping_rate", rate), 0);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	start = clock_ms();
 	assert_int_equal(counters_read(far, &before), 0);
 	for (i = 0; i < flood; i++)
@@ -123,7 +114,7 @@ static void keepalive__idle_dead_peer_is_noticed(void **state)
 	topology_sysctl(ends.topology, "keepalive_idle", 1);
 	topology_sysctl(ends.topology, "keepalive_interval", 1);
 	topology_sysctl(ends.topology, "keepalive_count", 2);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	/*
 	 * Idle means that the last acknowledgement of either side has come: else TCP repeats it
 	 * instead.
@@ -133,7 +124,7 @@ static void keepalive__idle_dead_peer_is_noticed(void **state)
 	topology_blackhole(ends.topology, 0, true);
 	assert_true(counter_wait(near, &before, "conn_drop_peer", 1, deadline_in(15000)));
 	topology_blackhole(ends.topology, 0, false);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 }
 
 static void keepalive__defaults_and_ranges(void **state)
@@ -180,7 +171,7 @@ static void buffers__written_under_load(void **state)
 	char byte;
 
 	assert_int_equal(rds_set_buffers(ends.tx, 1 << 20, 0), 0);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	assert_int_equal(counters_read(near, &before), 0);
 	while (got < count) {
 		while (sent < count && sent < got + 10) {
@@ -209,7 +200,7 @@ static void buffers__of_the_namespace_of_the_file(void **state)
 	struct counters at_near, at_far;
 	int fd;
 
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	assert_int_equal(counters_read(near, &at_near), 0);
 	assert_int_equal(counters_read(far, &at_far), 0);
 	fd = netns_in(far, open("/proc/sys/net/rds_zc/tcp_rcvbuf", O_WRONLY));
@@ -221,7 +212,7 @@ static void buffers__of_the_namespace_of_the_file(void **state)
 	assert_int_equal(counter_moved(near, &at_near, "conn_drop_sysctl"), 0);
 	assert_sysctl(far, "tcp_rcvbuf", 50000);
 	assert_sysctl(near, "tcp_rcvbuf", 0);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 }
 
 /* ---- addresses ---- */
@@ -234,7 +225,7 @@ static void address__removed_and_back(const struct ends *ends, size_t which)
 	unsigned int prefix = ends->topology->variant->v6 ? 64 : 24;
 	struct counters before;
 
-	warm_up(ends);
+	ends_there_and_back(ends, 100, 1);
 	assert_int_equal(counters_read(ns, &before), 0);
 	assert_int_equal(link_del_address(ns, "w0", text, prefix), 0);
 	assert_true(counter_wait(ns, &before, "conn_drop_address", 1,
@@ -270,11 +261,11 @@ static void address__another_one_goes(void **state)
 
 	assert_int_equal(link_add_address(near, "w0", "10.99.0.1", 24), 0);
 	assert_int_equal(link_add_address(near, "lo", ends.topology->near_text[0], 32), 0);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	assert_int_equal(counters_read(near, &before), 0);
 	assert_int_equal(link_del_address(near, "w0", "10.99.0.1", 24), 0);
 	assert_int_equal(link_del_address(near, "lo", ends.topology->near_text[0], 32), 0);
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	assert_int_equal(counter_moved(near, &before, "conn_drop_address"), 0);
 	assert_int_equal(counter_moved(near, &before, "conn_reset"), 0);
 }
@@ -341,7 +332,7 @@ static void log__up_and_down_with_the_reason(void **state)
 	struct counters before[2];
 	size_t i;
 
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	log_read(&log, reason);
 	assert_int_equal(log.up, 2);
 	assert_int_equal(log.down, 0);
@@ -369,13 +360,13 @@ static void log__is_limited(void **state)
 	struct counters before;
 	int i;
 
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	assert_int_equal(counters_read(far, &before), 0);
 	for (i = 0; i < 60; i++) {
 		assert_int_equal(netns_sysctl_set(&ends.topology->ns[0], "tcp_sndbuf", 0), 0);
 		nanosleep(&pause, NULL);
 	}
-	warm_up(&ends);
+	ends_there_and_back(&ends, 100, 1);
 	log_read(&log, " ");
 	periods = (clock_ms() - start) / 5000 + 1;
 	/* Two namespaces, ten lines each in five seconds. */

@@ -25,14 +25,6 @@ static struct deadline soon(void)
 	return deadline_in(DEADLINE_USUAL_MS);
 }
 
-static void there_and_back(const struct ends *ends, uint32_t seed)
-{
-	send_pattern(ends->tx, SIZE, seed, &ends->far);
-	receive_pattern(ends->rx, SIZE, seed, &ends->near);
-	send_pattern(ends->rx, SIZE, seed + 1, &ends->near);
-	receive_pattern(ends->tx, SIZE, seed + 1, &ends->far);
-}
-
 static void wait_connections(const struct topology *topology, int count)
 {
 	struct deadline deadline = soon();
@@ -52,7 +44,7 @@ static void unused__closes_and_is_let_go(void **state)
 	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
 	for (i = 0; i < 2; i++)
 		assert_int_equal(counters_read(&ends.topology->ns[i], &before[i]), 0);
-	there_and_back(&ends, 1);
+	ends_there_and_back(&ends, SIZE, 1);
 	for (i = 0; i < 2; i++)
 		assert_true(counter_wait(&ends.topology->ns[i], &before[i], "conn_reaped", 1,
 					 soon()));
@@ -60,7 +52,7 @@ static void unused__closes_and_is_let_go(void **state)
 	/* Who owns the connections closed them, once each. */
 	assert_true(counter_moved(&ends.topology->ns[0], &before[0], "conn_drop_idle") +
 		    counter_moved(&ends.topology->ns[1], &before[1], "conn_drop_idle") >= 1);
-	there_and_back(&ends, 3);
+	ends_there_and_back(&ends, SIZE, 3);
 	for (i = 0; i < 2; i++)
 		assert_true(counter_moved(&ends.topology->ns[i], &before[i],
 					  "conn_remembered") >= 1);
@@ -73,7 +65,7 @@ static void unused__stays_with_0(void **state)
 	int count;
 
 	topology_sysctl(ends.topology, "idle_ms", 0);
-	there_and_back(&ends, 1);
+	ends_there_and_back(&ends, SIZE, 1);
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
 	count = diag_count(&ends.topology->ns[0], FRAME_TCP_PORT);
 	assert_true(count >= 1);
@@ -115,7 +107,7 @@ static void pauses__lose_and_double_nothing(void **state)
 	topology_sysctl(ends.topology, "idle_ms", 20L * time_scale());
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
 	for (i = 0; i < 200; i++) {
-		there_and_back(&ends, 2 * i);
+		ends_there_and_back(&ends, SIZE, 2 * i);
 		usleep((useconds_t)random() % (80000 * time_scale()));
 	}
 	assert_true(counter_moved(&ends.topology->ns[0], &before, "conn_reaped") >= 1);

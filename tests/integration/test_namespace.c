@@ -69,19 +69,6 @@ static void same_addresses__do_not_meet(void **state)
 	receive_pattern(ends.rx, 9, 9, &ends.near);
 }
 
-static void send_until_congested(const struct ends *ends)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	ssize_t rc;
-
-	while ((rc = rds_send(ends->tx, in, 4096, &ends->far, MSG_DONTWAIT)) >= 0 ||
-	       errno != ENOBUFS) {
-		assert_false(deadline_over(&deadline));
-		if (rc < 0)
-			deadline_step();
-	}
-}
-
 /* A full socket is one in its own world; its port is free in the other. */
 static void same_addresses__have_maps_of_their_own(void **state)
 {
@@ -92,7 +79,7 @@ static void same_addresses__have_maps_of_their_own(void **state)
 
 	other.tx = topology_socket(twin, &twin->ns[0], &other.near);
 	other.rx = topology_socket(twin, topology_far_ns(twin, 0), &other.far);
-	send_until_congested(&ends);
+	ends_fill(&ends, 4096);
 	for (i = 0; i < 20; i++) {
 		send_pattern(other.tx, 500, i, &other.far);
 		receive_pattern(other.rx, 500, i, &other.near);

@@ -39,10 +39,7 @@ static void lose_messages(const struct topology *topology, bool on)
 static void warm_up(const struct ends *ends)
 {
 	topology_sysctl(ends->topology, "max_paths", 1);
-	send_pattern(ends->tx, SIZE, 1000, &ends->far);
-	receive_pattern(ends->rx, SIZE, 1000, &ends->near);
-	send_pattern(ends->rx, SIZE, 1001, &ends->near);
-	receive_pattern(ends->tx, SIZE, 1001, &ends->far);
+	ends_there_and_back(ends, SIZE, 1000);
 }
 
 static void kill_both_ends(const struct topology *topology)

@@ -380,9 +380,7 @@ static void row24_withdrawn__framing_stays(void **state)
 	pair_close(&pair);
 }
 
-/*
- * ---- row 18: a slow path with small buffers; in-tree's receive buffer stays small after it ----
- */
+/* ---- row 18: small buffers on a slow path; in-tree's receive buffer stays small after it ---- */
 
 static void row18_small_buffers_and_segments(void **state)
 {

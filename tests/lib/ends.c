@@ -50,6 +50,33 @@ void receive_pattern(int fd, size_t length, uint32_t seed, const union rds_addr 
 	assert_true(rds_addr_equal(&from, expected));
 }
 
+void ends_there_and_back(const struct ends *ends, size_t length, uint32_t seed)
+{
+	send_pattern(ends->tx, length, seed, &ends->far);
+	receive_pattern(ends->rx, length, seed, &ends->near);
+	send_pattern(ends->rx, length, seed + 1, &ends->near);
+	receive_pattern(ends->tx, length, seed + 1, &ends->far);
+}
+
+uint32_t ends_fill(const struct ends *ends, size_t piece)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint32_t sent = 0;
+
+	for (;;) {
+		pattern_fill(out, piece, sent);
+		if (rds_send(ends->tx, out, piece, &ends->far, MSG_DONTWAIT) == (ssize_t)piece) {
+			sent++;
+			continue;
+		}
+		if (errno == ENOBUFS)
+			return sent;
+		assert_int_equal(errno, EAGAIN);
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
 union rds_addr nobody_home(const struct topology *topology)
 {
 	return rds_addr(topology->variant->v6 ? "fd77:1::99" : "10.77.1.99", 9);

@@ -25,6 +25,15 @@ void send_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *to
 /* Receives one message and fails the test unless length, contents and sender are right. */
 void receive_pattern(int fd, size_t length, uint32_t seed, const union rds_addr *expected);
 
+/* One checked message each way, of that length: the connection is up, and both ends know it. */
+void ends_there_and_back(const struct ends *ends, size_t length, uint32_t seed);
+
+/*
+ * Sends pieces until ENOBUFS says that the receiver is full, and returns how many went out, with the
+ * seeds from 0 on. The map has to travel, so EAGAIN (own queue) and some patience are part of it.
+ */
+uint32_t ends_fill(const struct ends *ends, size_t piece);
+
 /* An address on the first wire that nobody answers for, port 9. */
 union rds_addr nobody_home(const struct topology *topology);
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "counters.h"
 #include "diag.h"
 #include "link.h"
@@ -66,7 +67,7 @@ static void show_both_ends(void)
 	char line[64];
 	size_t i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		snprintf(line, sizeof(line), "rdszc %s", commands[i]);
 		if (system(line) || remote_show(&soak.killer, line))
 			printf("no answer to %s\n", line);
@@ -365,7 +366,7 @@ static void print_figures(void)
 	printf("TCP connections killed: %u, link cut: %u times, receivers killed: %u\n\n",
 	       soak.tcp_kills, soak.cuts, soak.receiver_kills);
 	printf("  %-24s %12s %12s\n", "counter", "sender", "receiver");
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(names); i++)
 		print_counter(names[i]);
 }
 
