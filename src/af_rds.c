@@ -154,7 +154,7 @@ static int rdsz_release(struct socket *sock)
 	spin_unlock_bh(&rs->rn->sock_lock);
 	trace_rds_zc_socket(rs, RDSZ_TRACE_CLOSE);
 	rdsz_messages_withdraw(rs, NULL);
-	rdsz_cq_close(rs->cq);
+	rdsz_cq_close(rs);
 	sock_orphan(sk);
 	sock->sk = NULL;
 	sock_put(sk);
@@ -168,6 +168,7 @@ static void rdsz_sock_destruct(struct sock *sk)
 	WARN_ON_ONCE(!list_empty(&rs->send_list) || !list_empty(&rs->recv_queue));
 	if (rs->map)
 		rdsz_map_put(rs->map);
+	rdsz_cq_put(rs->cq);
 	skb_queue_purge(&sk->sk_error_queue);
 }
 
@@ -269,7 +270,7 @@ static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wa
 	sock_poll_wait(file, sock, wait);
 	if (rs->sk.sk_err || !skb_queue_empty_lockless(&rs->sk.sk_error_queue))
 		mask |= EPOLLERR;
-	if (rdsz_cq_readable(rs->cq))
+	if (rdsz_cq_readable(rs))
 		mask |= rs->completion_mode == RDSZC_COMPLETION_CMSG ?
 			EPOLLIN | EPOLLRDNORM : EPOLLERR;
 	spin_lock_bh(&rs->queue_lock);
@@ -365,10 +366,9 @@ static const struct proto_ops rdsz_proto_ops = {
 	.mmap		= sock_no_mmap,
 };
 
-static void rdsz_sock_init(struct rdsz_sock *rs, struct rdsz_net *rn, struct rdsz_cq *cq)
+static void rdsz_sock_init(struct rdsz_sock *rs, struct rdsz_net *rn)
 {
 	rs->rn = rn;
-	rs->cq = cq;
 	mutex_init(&rs->bind_lock);
 	spin_lock_init(&rs->queue_lock);
 	INIT_LIST_HEAD(&rs->send_list);
@@ -391,7 +391,6 @@ static void rdsz_sock_init(struct rdsz_sock *rs, struct rdsz_net *rn, struct rds
 static int rdsz_create(struct net *net, struct socket *sock, int protocol, int kern)
 {
 	struct rdsz_net *rn = rdsz_net_of(net);
-	struct rdsz_cq *cq;
 	struct sock *sk;
 
 	if (!kern && !READ_ONCE(unprivileged) && !ns_capable(net->user_ns, CAP_NET_RAW))
@@ -401,17 +400,12 @@ static int rdsz_create(struct net *net, struct socket *sock, int protocol, int k
 	sk = sk_alloc(net, PF_RDS, GFP_KERNEL, &rdsz_proto, kern);
 	if (!sk)
 		return -ENOMEM;
-	cq = rdsz_cq_alloc(rn, sk);
-	if (!cq) {
-		sk_free(sk);
-		return -ENOMEM;
-	}
 	sock_init_data(sock, sk);
 	sock->ops = &rdsz_proto_ops;
 	rdsz_sock_mark_zc(sock);
 	sock_set_flag(sk, SOCK_RCU_FREE);	/* the bind table is read under RCU */
 	sk->sk_destruct = rdsz_sock_destruct;
-	rdsz_sock_init(rdsz_sk(sk), rn, cq);
+	rdsz_sock_init(rdsz_sk(sk), rn);
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 #include "rdsz.h"
 #include "trace.h"
 
-struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk)
+static struct rdsz_cq *rdsz_cq_alloc(struct rdsz_sock *rs)
 {
 	struct rdsz_cq *cq = kzalloc(sizeof(*cq), GFP_KERNEL_ACCOUNT);
 	int i;
@@ -29,20 +29,44 @@ struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk)
 		return NULL;
 	refcount_set(&cq->refs, 1);
 	spin_lock_init(&cq->lock);
-	cq->sk = sk;
-	refcount_inc(&rn->refs);
-	cq->rn = rn;
+	cq->sk = &rs->sk;
+	refcount_inc(&rs->rn->refs);
+	cq->rn = rs->rn;
 	for (i = 0; i < RDSZ_VERDICTS; i++)
 		INIT_LIST_HEAD(&cq->ready[i]);
 	return cq;
 }
 
-static void rdsz_cq_put(struct rdsz_cq *cq)
+/* Any context up to softirq. NULL is no queue. */
+void rdsz_cq_put(struct rdsz_cq *cq)
 {
-	if (!refcount_dec_and_test(&cq->refs))
+	if (!cq || !refcount_dec_and_test(&cq->refs))
 		return;
 	rdsz_net_put(cq->rn);
 	kfree(cq);
+}
+
+/**
+ * rdsz_cq_need() - the queue of a socket that sends with a cookie, made by its first such message
+ * @rs: sender
+ *
+ * Context: process, may sleep; several threads may come at once, and one of them makes it.
+ * Return: the queue, which stays as long as the socket, or NULL: no memory.
+ */
+struct rdsz_cq *rdsz_cq_need(struct rdsz_sock *rs)
+{
+	struct rdsz_cq *cq = READ_ONCE(rs->cq), *other;
+
+	if (cq)
+		return cq;
+	cq = rdsz_cq_alloc(rs);
+	if (!cq)
+		return NULL;
+	other = cmpxchg(&rs->cq, NULL, cq);
+	if (!other)
+		return cq;
+	rdsz_cq_put(cq);
+	return other;
 }
 
 static void rdsz_completion_free(struct rdsz_completion *c)
@@ -60,11 +84,14 @@ static void rdsz_completions_free(struct list_head *list)
 }
 
 /* The socket is closed: what is ready goes, what is pending will find nobody. */
-void rdsz_cq_close(struct rdsz_cq *cq)
+void rdsz_cq_close(struct rdsz_sock *rs)
 {
+	struct rdsz_cq *cq = rs->cq;
 	LIST_HEAD(unread);
 	int i;
 
+	if (!cq)
+		return;
 	spin_lock_bh(&cq->lock);
 	cq->sk = NULL;
 	for (i = 0; i < RDSZ_VERDICTS; i++) {
@@ -73,7 +100,6 @@ void rdsz_cq_close(struct rdsz_cq *cq)
 	}
 	spin_unlock_bh(&cq->lock);
 	rdsz_completions_free(&unread);
-	rdsz_cq_put(cq);
 }
 
 static u32 rdsz_cq_unread(const struct rdsz_cq *cq)
@@ -81,14 +107,25 @@ static u32 rdsz_cq_unread(const struct rdsz_cq *cq)
 	return READ_ONCE(cq->nr_ready[RDSZ_ZEROCOPIED]) + READ_ONCE(cq->nr_ready[RDSZ_COPIED]);
 }
 
-bool rdsz_cq_readable(struct rdsz_cq *cq)
+/* Is there a cookie to read? Any context. */
+bool rdsz_cq_readable(const struct rdsz_sock *rs)
 {
-	return rdsz_cq_unread(cq) != 0;
+	const struct rdsz_cq *cq = READ_ONCE(rs->cq);
+
+	return cq && rdsz_cq_unread(cq) != 0;
 }
 
-bool rdsz_cq_full(struct rdsz_cq *cq, int max)
+static bool rdsz_cq_is_full(const struct rdsz_cq *cq, int max)
 {
 	return READ_ONCE(cq->nr_pending) + rdsz_cq_unread(cq) >= max;
+}
+
+/* Are @max records pending or unread? Any context. */
+bool rdsz_cq_full(const struct rdsz_sock *rs, int max)
+{
+	const struct rdsz_cq *cq = READ_ONCE(rs->cq);
+
+	return cq && rdsz_cq_is_full(cq, max);
 }
 
 /**
@@ -108,7 +145,7 @@ struct rdsz_completion *rdsz_completion_reserve(struct rdsz_cq *cq, u32 cookie, 
 	if (!c)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_bh(&cq->lock);
-	if (rdsz_cq_full(cq, max))
+	if (rdsz_cq_is_full(cq, max))
 		err = rdsz_cq_unread(cq) ? -EAGAIN : -EBUSY;
 	else
 		cq->nr_pending++;
@@ -333,7 +370,7 @@ int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags)
 {
 	int n = 0;
 
-	while (rdsz_cq_readable(rs->cq)) {
+	while (rdsz_cq_readable(rs)) {
 		int put;
 
 		if (!rdsz_cmsg_fits(msg, sizeof(struct rds_zcopy_cookies))) {
@@ -372,7 +409,7 @@ static const struct rdsz_errqueue_source rdsz_cq_source = {
  */
 int rdsz_cq_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags)
 {
-	if (READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_CMSG)
+	if (!READ_ONCE(rs->cq) || READ_ONCE(rs->completion_mode) == RDSZC_COMPLETION_CMSG)
 		return -EAGAIN;
 	return rdsz_errqueue_recv(msg, len, flags, &rdsz_cq_source, rs);
 }

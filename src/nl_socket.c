@@ -69,11 +69,12 @@ static int rdsz_nl_put_buffers(struct sk_buff *skb, struct rdsz_sock *rs)
 
 static int rdsz_nl_put_cookies(struct sk_buff *skb, const struct rdsz_cq *cq)
 {
-	u32 copied = READ_ONCE(cq->nr_ready[RDSZ_COPIED]);
+	u32 pending = cq ? READ_ONCE(cq->nr_pending) : 0;
+	u32 zerocopied = cq ? READ_ONCE(cq->nr_ready[RDSZ_ZEROCOPIED]) : 0;
+	u32 copied = cq ? READ_ONCE(cq->nr_ready[RDSZ_COPIED]) : 0;
 
-	return nla_put_u32(skb, RDSZC_A_SOCKET_COOKIES_PENDING, READ_ONCE(cq->nr_pending)) ||
-		nla_put_u32(skb, RDSZC_A_SOCKET_COOKIES_READY,
-			    READ_ONCE(cq->nr_ready[RDSZ_ZEROCOPIED]) + copied) ||
+	return nla_put_u32(skb, RDSZC_A_SOCKET_COOKIES_PENDING, pending) ||
+		nla_put_u32(skb, RDSZC_A_SOCKET_COOKIES_READY, zerocopied + copied) ||
 		nla_put_u32(skb, RDSZC_A_SOCKET_COOKIES_COPIED, copied);
 }
 
@@ -96,7 +97,7 @@ static int rdsz_nl_put_socket(struct sk_buff *skb, struct netlink_callback *cb,
 		nla_put_u32(skb, RDSZC_A_SOCKET_COMPLETION_MODE, READ_ONCE(rs->completion_mode)) ||
 		nla_put_s32(skb, RDSZC_A_SOCKET_ZC_THRESHOLD, READ_ONCE(rs->zc_threshold)) ||
 		rdsz_nl_put_names(skb, rs) || rdsz_nl_put_buffers(skb, rs) ||
-		rdsz_nl_put_cookies(skb, rs->cq));
+		rdsz_nl_put_cookies(skb, READ_ONCE(rs->cq)));
 }
 
 static bool rdsz_nl_socket_wanted(struct netlink_callback *cb, struct rdsz_sock *rs)

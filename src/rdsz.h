@@ -271,6 +271,7 @@ enum {
  * @rcv_foreign: of it, what is ours to charge to the memory cgroup of the socket
  * @rcv_cgroup_full: the cgroup was full; the port is congested meanwhile
  * @congested: our port's bit is set in the map of our address
+ * @cq: made by the first message with a cookie; never changed after
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
  * @peer_error: wants to know about peers that cannot be reached, written under @queue_lock
  * @told: last failed attempt this socket was told about, see peer_error.c; under the path lock
@@ -297,35 +298,34 @@ struct rdsz_sock {
 	int			transport;
 
 	spinlock_t		queue_lock;
+	u32			snd_msgs;
 	struct list_head	send_list;
 	u64			snd_bytes;
-	u32			snd_msgs;
 	struct list_head	recv_queue;
 	u64			rcv_bytes;
 	u64			rcv_mem;
-	u32			rcv_msgs;
 	u64			rcv_foreign;
+	u32			rcv_msgs;
 	bool			rcv_cgroup_full;
 	bool			congested;
 	bool			dead;
 
-	struct rdsz_cq		*cq;
 	u8			completion_mode;
-	bool			af_rds;
+	struct rdsz_cq		*cq;
 	int			zc_threshold;
-
+	bool			af_rds;
 	bool			peer_error;
-	u64			told;
 	bool			sent;
+	bool			recverr;
+	u64			told;
 
 	u8			rx_traces;
 	u8			rx_trace_pos[RDS_MSG_RX_DGRAM_TRACE_MAX];
-	bool			recverr;
-	bool			cong_monitor;
-	bool			cong_hit;
+	u32			cong_seen;
 	u64			cong_mask;
 	u64			cong_notify;
-	u32			cong_seen;
+	bool			cong_monitor;
+	bool			cong_hit;
 };
 
 static inline struct rdsz_sock *rdsz_sk(const struct sock *sk)
@@ -841,13 +841,14 @@ void rdsz_rcvmem_add(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
 void rdsz_rcvmem_sub(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
 
 /* completion.c */
-struct rdsz_cq *rdsz_cq_alloc(struct rdsz_net *rn, struct sock *sk);
-void rdsz_cq_close(struct rdsz_cq *cq);
+struct rdsz_cq *rdsz_cq_need(struct rdsz_sock *rs);
+void rdsz_cq_close(struct rdsz_sock *rs);
+void rdsz_cq_put(struct rdsz_cq *cq);
 struct rdsz_completion *rdsz_completion_reserve(struct rdsz_cq *cq, u32 cookie, int max);
 void rdsz_completion_cancel(struct rdsz_completion *c);
 void rdsz_completion_done(struct rdsz_completion *c, bool copied);
-bool rdsz_cq_full(struct rdsz_cq *cq, int max);
-bool rdsz_cq_readable(struct rdsz_cq *cq);
+bool rdsz_cq_full(const struct rdsz_sock *rs, int max);
+bool rdsz_cq_readable(const struct rdsz_sock *rs);
 int rdsz_cq_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags);
 int rdsz_cq_put_cmsgs(struct rdsz_sock *rs, struct msghdr *msg, int flags);
 

@@ -208,7 +208,7 @@ static bool rdsz_recv_ready(struct rdsz_sock *rs, const struct msghdr *msg)
 {
 	return !list_empty_careful(&rs->recv_queue) || READ_ONCE(rs->sk.sk_err) ||
 		(READ_ONCE(rs->cong_notify) && rdsz_cmsg_fits(msg, sizeof(u64))) ||
-		(rdsz_recv_cookies_wake(rs) && rdsz_cq_readable(rs->cq) &&
+		(rdsz_recv_cookies_wake(rs) && rdsz_cq_readable(rs) &&
 		 rdsz_cmsg_fits(msg, sizeof(struct rds_zcopy_cookies)));
 }
 

@@ -257,7 +257,7 @@ static bool rdsz_send_buffer_free(const struct rdsz_sock *rs)
 bool rdsz_sock_writable(struct rdsz_sock *rs)
 {
 	return rdsz_send_buffer_free(rs) &&
-		!rdsz_cq_full(rs->cq, READ_ONCE(rs->rn->sysctl.max_completions));
+		!rdsz_cq_full(rs, READ_ONCE(rs->rn->sysctl.max_completions));
 }
 
 static bool rdsz_send_try_reserve(struct rdsz_send *s)
@@ -321,14 +321,14 @@ static int rdsz_send_reserve_space(struct rdsz_send *s)
 /* Unread cookies at the limit: the caller must reap, so even a blocking socket answers EAGAIN. */
 static int rdsz_send_reserve_completion(struct rdsz_send *s)
 {
-	struct rdsz_cq *cq = s->rs->cq;
+	struct rdsz_cq *cq = rdsz_cq_need(s->rs);
 	struct rdsz_completion *c;
 	int max;
 	long left;
 
 	for (;;) {
 		max = READ_ONCE(s->rs->rn->sysctl.max_completions);
-		c = rdsz_completion_reserve(cq, s->cookie, max);
+		c = cq ? rdsz_completion_reserve(cq, s->cookie, max) : ERR_PTR(-ENOMEM);
 		if (!IS_ERR(c)) {
 			s->completion = c;
 			return 0;
@@ -340,8 +340,8 @@ static int rdsz_send_reserve_completion(struct rdsz_send *s)
 		if (PTR_ERR(c) == -EAGAIN || s->nonblock)
 			break;
 		left = wait_event_interruptible_timeout(*sk_sleep(&s->rs->sk),
-							rdsz_cq_readable(cq) ||
-							!rdsz_cq_full(cq, max), s->timeo);
+							rdsz_cq_readable(s->rs) ||
+							!rdsz_cq_full(s->rs, max), s->timeo);
 		if (left <= 0) {
 			rdsz_send_refuse(s, send_refused_completions);
 			return rdsz_send_wait_errno(s, left);
