@@ -144,6 +144,9 @@ static int rdsz_bind_locked(struct rdsz_sock *rs, const struct rdsz_endpoint *wa
 	map = rdsz_map_get(rs->rn, &want->ip, GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
+	err = rdsz_map_need_bits(map);
+	if (err)
+		goto err_map;
 	if (transport == RDSZ_TRANS_TCP && !rdsz_addr_is_loopback(&want->ip)) {
 		err = rdsz_tcp_listen_start(rs->rn);
 		if (err)

@@ -7,6 +7,9 @@
  * stands in the map of the peer's address. Loop conns use one map for both directions, so no update
  * is needed.
  *
+ * Most peers are never congested, so all maps share one of zeroes until a bit is to be set. One that
+ * a socket is bound to has bits of its own before, for its receivers cannot wait for memory.
+ *
  * Bits are changed with atomic operations or, by an update, copied over; readers need no lock. The
  * tree is under cong_lock, in any context up to softirq. Order for those who wait: change the bits,
  * count cong_gen, then wake.
@@ -41,17 +44,16 @@ static struct rdsz_map *rdsz_map_find(struct rdsz_net *rn, const struct in6_addr
 	return NULL;
 }
 
+/* No port is congested. Never written. */
+static unsigned long rdsz_map_clear[RDSZ_MAP_BYTES / sizeof(unsigned long)];
+
 static struct rdsz_map *rdsz_map_alloc(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp)
 {
 	struct rdsz_map *map = kzalloc(sizeof(*map), gfp);
 
 	if (!map)
 		return NULL;
-	map->bits = kzalloc(RDSZ_MAP_BYTES, gfp);
-	if (!map->bits) {
-		kfree(map);
-		return NULL;
-	}
+	map->bits = rdsz_map_clear;
 	refcount_set(&map->refs, 1);
 	refcount_inc(&rn->refs);
 	map->rn = rn;
@@ -64,7 +66,8 @@ static void rdsz_map_free(struct rdsz_map *map)
 {
 	struct rdsz_net *rn = map->rn;
 
-	kfree(map->bits);
+	if (map->bits != rdsz_map_clear)
+		kfree(map->bits);
 	kfree(map);
 	rdsz_net_put(rn);
 }
@@ -87,6 +90,33 @@ static struct rdsz_map *rdsz_map_join(struct rdsz_net *rn, const struct in6_addr
 	}
 	spin_unlock_bh(&rn->cong_lock);
 	return map;
+}
+
+/* @bits become the map's, unless it has some already. */
+static void rdsz_map_set_bits(struct rdsz_map *map, unsigned long *bits)
+{
+	if (cmpxchg(&map->bits, rdsz_map_clear, bits) != rdsz_map_clear)
+		kfree(bits);
+}
+
+/**
+ * rdsz_map_need_bits() - a socket binds to the address: its bits may be set from now on
+ * @map: map
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int rdsz_map_need_bits(struct rdsz_map *map)
+{
+	unsigned long *bits;
+
+	if (READ_ONCE(map->bits) != rdsz_map_clear)
+		return 0;
+	bits = kzalloc(RDSZ_MAP_BYTES, GFP_KERNEL);
+	if (!bits)
+		return -ENOMEM;
+	rdsz_map_set_bits(map, bits);
+	return 0;
 }
 
 /**
@@ -140,7 +170,7 @@ bool rdsz_map_is_bound(struct rdsz_net *rn, const struct in6_addr *ip)
 
 bool rdsz_map_test(const struct rdsz_map *map, __be16 port)
 {
-	return test_bit_le(ntohs(port), map->bits);
+	return test_bit_le(ntohs(port), READ_ONCE(map->bits));
 }
 
 /* Wake what this map held up: senders that sleep, monitors, and pollers that met congestion. */
@@ -207,7 +237,27 @@ static unsigned long *rdsz_map_remember(const struct rdsz_map *map)
 {
 	if (likely(!trace_rds_zc_congestion_enabled() && !rdsz_nl_congestion_heard(map->rn)))
 		return NULL;
-	return kmemdup(map->bits, RDSZ_MAP_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+	return kmemdup(READ_ONCE(map->bits), RDSZ_MAP_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+/* Copy an update over the map; one of zeroes takes no memory that the map has not got. */
+static int rdsz_map_replace(struct rdsz_map *map, struct rdsz_incoming *update)
+{
+	unsigned long *bits = READ_ONCE(map->bits);
+
+	if (bits != rdsz_map_clear) {
+		rdsz_incoming_read(update, (u8 *)bits, RDSZ_MAP_BYTES);
+		return 0;
+	}
+	bits = kmalloc(RDSZ_MAP_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+	if (!bits)
+		return -ENOMEM;
+	rdsz_incoming_read(update, (u8 *)bits, RDSZ_MAP_BYTES);
+	if (memchr_inv(bits, 0, RDSZ_MAP_BYTES))
+		rdsz_map_set_bits(map, bits);
+	else
+		kfree(bits);
+	return 0;
 }
 
 static void rdsz_map_tell_changes(const struct rdsz_map *map, unsigned long *old)
@@ -235,16 +285,23 @@ static void rdsz_map_tell_changes(const struct rdsz_map *map, unsigned long *old
  * rdsz_cong_received() - a peer sent its map
  * @conn: peer
  * @inc: frame of RDSZ_MAP_BYTES, taken over
+ *
+ * Context: any up to softirq.
+ * Return: 0, or -ENOMEM: nothing has changed, and the frame is the caller's still.
  */
-void rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc)
+int rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc)
 {
 	unsigned long *old = rdsz_map_remember(conn->peer_map);
 
-	rdsz_incoming_read(inc, (u8 *)conn->peer_map->bits, RDSZ_MAP_BYTES);
+	if (rdsz_map_replace(conn->peer_map, inc)) {
+		kfree(old);
+		return -ENOMEM;
+	}
 	rdsz_map_tell_changes(conn->peer_map, old);
 	rdsz_incoming_put(inc);
 	rdsz_stat_inc(conn->rn, cong_update_received);
 	rdsz_map_changed(conn->peer_map);
+	return 0;
 }
 
 /* In monitor mode a refused send makes the socket wait for its port's group. */

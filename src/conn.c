@@ -43,7 +43,7 @@ static void rdsz_conn_free(struct rdsz_conn *conn)
 	rdsz_map_put(conn->local_map);
 	rdsz_map_put(conn->peer_map);
 	rdsz_net_put(conn->rn);
-	kfree(conn->lanes);
+	rdsz_lanes_free(conn->lanes);
 	kfree_rcu(conn, rcu);
 }
 

@@ -25,6 +25,9 @@
 
 #include "rdsz.h"
 
+/* Its objects would take a slot of 8 KiB of kmalloc each. */
+static struct kmem_cache *rdsz_lanes_cache;
+
 static unsigned int rdsz_lane_bucket(const struct rdsz_conn *conn, __be16 sport)
 {
 	return jhash_3words((__force u32)sport, (__force u32)conn->key.local.s6_addr32[3],
@@ -62,6 +65,24 @@ static void rdsz_lanes_count_queue(struct rdsz_conn *conn, struct rdsz_lanes *la
 	}
 }
 
+int __init rdsz_lanes_init(void)
+{
+	rdsz_lanes_cache = KMEM_CACHE(rdsz_lanes, 0);
+	return rdsz_lanes_cache ? 0 : -ENOMEM;
+}
+
+void rdsz_lanes_exit(void)
+{
+	kmem_cache_destroy(rdsz_lanes_cache);
+}
+
+/* Any context up to softirq. NULL is none. */
+void rdsz_lanes_free(struct rdsz_lanes *lanes)
+{
+	if (lanes)
+		kmem_cache_free(rdsz_lanes_cache, lanes);
+}
+
 /**
  * rdsz_lanes_need() - have lanes 1 to 7
  * @conn: conn
@@ -76,7 +97,7 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 
 	if (READ_ONCE(conn->lanes))
 		return 0;
-	lanes = kzalloc(sizeof(*lanes), GFP_KERNEL);
+	lanes = kmem_cache_zalloc(rdsz_lanes_cache, GFP_KERNEL);
 	if (!lanes)
 		return -ENOMEM;
 	for (i = 1; i < RDSZ_MAX_LANES; i++) {
@@ -93,7 +114,7 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 		lanes = NULL;
 	}
 	spin_unlock_bh(&conn->path.lock);
-	kfree(lanes);
+	rdsz_lanes_free(lanes);
 	return 0;
 }
 

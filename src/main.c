@@ -25,18 +25,49 @@ MODULE_PARM_DESC(af_rds_compat,
  */
 struct workqueue_struct *rdsz_wq;
 
+static void rdsz_base_exit(void)
+{
+	destroy_workqueue(rdsz_wq);
+	rdsz_tcp_exit();
+	rdsz_lanes_exit();
+}
+
+/* What all namespaces share. */
+static int __init rdsz_base_init(void)
+{
+	int err;
+
+	err = rdsz_lanes_init();
+	if (err)
+		return err;
+	err = rdsz_tcp_init();
+	if (err)
+		goto err_lanes;
+	rdsz_wq = alloc_workqueue("rds_zc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!rdsz_wq)
+		goto err_tcp;
+	return 0;
+
+err_tcp:
+	err = -ENOMEM;
+	rdsz_tcp_exit();
+err_lanes:
+	rdsz_lanes_exit();
+	return err;
+}
+
 static int __init rdsz_init(void)
 {
 	int err;
 
-	rdsz_wq = alloc_workqueue("rds_zc", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!rdsz_wq)
-		return -ENOMEM;
+	err = rdsz_base_init();
+	if (err)
+		return err;
 	if (family == PF_RDS || !rdsz_af_rds_taken())
 		rdsz_sysctl_publish(family);
 	err = rdsz_netns_init();
 	if (err)
-		goto err_wq;
+		goto err_base;
 	err = rdsz_nl_init();
 	if (err)
 		goto err_netns;
@@ -59,8 +90,8 @@ err_nl:
 	rdsz_nl_exit();
 err_netns:
 	rdsz_netns_exit();
-err_wq:
-	destroy_workqueue(rdsz_wq);
+err_base:
+	rdsz_base_exit();
 	return err;
 }
 
@@ -76,7 +107,7 @@ static void __exit rdsz_exit(void)
 	rdsz_nl_exit();
 	rdsz_netns_exit();
 	rdsz_zc_wait_idle();
-	destroy_workqueue(rdsz_wq);
+	rdsz_base_exit();
 	rdsz_pin_account_flush();
 	rcu_barrier();
 }

@@ -137,7 +137,7 @@ static int rdsz_nl_put_view(struct sk_buff *skb, const struct rdsz_path_view *v)
 
 u32 rdsz_map_weight(const struct rdsz_map *map)
 {
-	return bitmap_weight(map->bits, 8 * RDSZ_MAP_BYTES);
+	return bitmap_weight(READ_ONCE(map->bits), 8 * RDSZ_MAP_BYTES);
 }
 
 static int rdsz_nl_put_conn(struct sk_buff *skb, struct netlink_callback *cb,

@@ -445,7 +445,7 @@ struct rdsz_map {
 	struct in6_addr		ip;
 	atomic_t		bound;		/* sockets bound to the address */
 	wait_queue_head_t	wait;		/* blocked senders */
-	unsigned long		*bits;		/* RDSZ_MAP_BYTES: apart, or it would take 16 KiB */
+	unsigned long		*bits;		/* RDSZ_MAP_BYTES, changes once: see cong.c */
 };
 
 enum rdsz_path_state {
@@ -950,11 +950,12 @@ struct rdsz_message *rdsz_ack_message(struct rdsz_path *path);
 
 /* cong.c */
 struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gfp_t gfp);
+int rdsz_map_need_bits(struct rdsz_map *map);
 void rdsz_map_put(struct rdsz_map *map);
 bool rdsz_map_is_bound(struct rdsz_net *rn, const struct in6_addr *ip);
 bool rdsz_map_test(const struct rdsz_map *map, __be16 port);
 void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested);
-void rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc);
+int rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc);
 int rdsz_cong_wait(struct rdsz_sock *rs, struct rdsz_conn *conn, __be16 port, bool nonblock,
 		   long *timeo);
 struct rdsz_message *rdsz_cong_update_message(struct rdsz_path *path);
@@ -965,6 +966,9 @@ void rdsz_cong_take_notify(struct rdsz_sock *rs, u64 taken);
 void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr);
 
 /* lanes.c */
+int rdsz_lanes_init(void);
+void rdsz_lanes_exit(void);
+void rdsz_lanes_free(struct rdsz_lanes *lanes);
 int rdsz_lanes_need(struct rdsz_conn *conn);
 struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m);
 struct rdsz_path *rdsz_lanes_of_port(struct rdsz_conn *conn, __be16 sport);
@@ -1013,6 +1017,10 @@ void rdsz_nl_exit(void);
 void rdsz_nl_path_event(const struct rdsz_path *path, int old, int state);
 void rdsz_nl_congestion_event(const struct rdsz_map *map, bool peer, u16 port, bool congested);
 bool rdsz_nl_congestion_heard(const struct rdsz_net *rn);
+
+/* tcp.c */
+int rdsz_tcp_init(void);
+void rdsz_tcp_exit(void);
 
 /* tcp_listen.c */
 int rdsz_tcp_listen_start(struct rdsz_net *rn);

@@ -7,12 +7,26 @@
  * The sockets hold no reference on the namespace; it closes them itself when it ends.
  */
 #include <linux/random.h>
+#include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/tcp.h>
 
 #include "socket.h"
 #include "tcp.h"
+
+static struct kmem_cache *rdsz_tcp_cache;
+
+int __init rdsz_tcp_init(void)
+{
+	rdsz_tcp_cache = KMEM_CACHE(rdsz_tcp, 0);
+	return rdsz_tcp_cache ? 0 : -ENOMEM;
+}
+
+void rdsz_tcp_exit(void)
+{
+	kmem_cache_destroy(rdsz_tcp_cache);
+}
 
 /* Sizes as the sysctls say, not doubled; TCP stops to tune them. */
 static void rdsz_tcp_size_buffers(struct sock *sk, const struct rdsz_sysctl *sysctl)
@@ -109,7 +123,7 @@ static void rdsz_tcp_set(struct rdsz_path *path, struct rdsz_tcp *tcp)
 
 static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 {
-	struct rdsz_tcp *tcp = kzalloc(sizeof(*tcp), GFP_KERNEL);
+	struct rdsz_tcp *tcp = kmem_cache_zalloc(rdsz_tcp_cache, GFP_KERNEL);
 	int err;
 
 	if (!tcp)
@@ -118,7 +132,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	tcp->sock = sock;
 	err = rdsz_zc_sock_init(&tcp->zs, sock->sk, rdsz_tcp_zc_wake, path);
 	if (err) {
-		kfree(tcp);
+		kmem_cache_free(rdsz_tcp_cache, tcp);
 		return err;
 	}
 	rdsz_conn_hold(path->conn);
@@ -148,7 +162,7 @@ static void rdsz_tcp_close(struct rdsz_path *path)
 	sock_release(tcp->sock);
 	if (tcp->inc)
 		rdsz_incoming_put(tcp->inc);
-	kfree(tcp);
+	kmem_cache_free(rdsz_tcp_cache, tcp);
 	rdsz_conn_put(path->conn);
 }
 

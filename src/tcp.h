@@ -35,9 +35,9 @@ struct rdsz_tcp {
 	void			(*write_space)(struct sock *sk);
 
 	struct rdsz_hdr		hdr;
-	u32			hdr_got;
 	u64			hdr_time;
 	struct rdsz_incoming	*inc;
+	u32			hdr_got;
 	u32			inc_got;
 	u32			last_sent_nxt;
 	u32			last_expected_una;

@@ -71,34 +71,35 @@ static int rdsz_recv_payload(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned
 			     size_t len)
 {
 	u32 part = min_t(size_t, len, tcp->inc->len - tcp->inc_got);
-	int err;
+	int err = rdsz_incoming_add(tcp->path->conn->rn, tcp->inc, skb, offset, part,
+				    tcp->inc_got);
 
-	if (!part)
-		return 0;
-	err = rdsz_incoming_add(tcp->path->conn->rn, tcp->inc, skb, offset, part, tcp->inc_got);
 	if (err)
 		return err;
 	tcp->inc_got += part;
 	return part;
 }
 
-static void rdsz_recv_finish(struct rdsz_tcp *tcp)
+/* The frame is all there. After -ENOMEM it still is. */
+static int rdsz_recv_finish(struct rdsz_tcp *tcp)
 {
 	struct rdsz_incoming *inc = tcp->inc;
+	bool is_map = tcp->hdr.flags == RDSZ_FLAG_MAP;
 
+	if (is_map && rdsz_cong_received(tcp->path->conn, inc))
+		return -ENOMEM;
 	tcp->inc = NULL;
 	tcp->inc_got = 0;
 	tcp->hdr_got = 0;
 	rdsz_path_heard(tcp->path);
-	if (tcp->hdr.flags == RDSZ_FLAG_MAP) {
+	if (is_map)
 		rdsz_handshake_received(tcp->path, &tcp->hdr);
-		rdsz_cong_received(tcp->path->conn, inc);
-	} else {
+	else
 		rdsz_deliver(tcp->path, &tcp->hdr, inc);
-	}
+	return 0;
 }
 
-/* One step of the parser: bytes taken (0 is progress too, at a boundary), or an error. */
+/* One step of the parser: bytes taken (0 is progress too: a frame is done), or an error. */
 static int rdsz_recv_step(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned int offset,
 			  size_t len)
 {
@@ -111,16 +112,15 @@ static int rdsz_recv_step(struct rdsz_tcp *tcp, struct sk_buff *skb, unsigned in
 		if (ret)
 			return ret;
 	}
-	ret = rdsz_recv_payload(tcp, skb, offset, len);
-	if (ret >= 0 && tcp->inc_got == tcp->inc->len)
-		rdsz_recv_finish(tcp);
-	return ret;
+	if (tcp->inc_got < tcp->inc->len)
+		return rdsz_recv_payload(tcp, skb, offset, len);
+	return rdsz_recv_finish(tcp);
 }
 
-/* True if a whole frame waits for nothing but a step: its header is in and its payload is empty. */
+/* True if a whole frame waits for nothing but a step. */
 static bool rdsz_recv_frame_complete(const struct rdsz_tcp *tcp)
 {
-	return tcp->hdr_got == RDSZ_HDR_LEN && !tcp->hdr.len;
+	return tcp->hdr_got == RDSZ_HDR_LEN && tcp->inc_got == be32_to_cpu(tcp->hdr.len);
 }
 
 /* Called by tcp_read_sock(); returns the bytes taken, desc->error tells why it stopped. */
@@ -153,7 +153,7 @@ static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 
 	if (tcp->failed || rdsz_recv_paused(path))
 		return;
-	/* An empty frame that had to wait for memory needs no byte to go on. */
+	/* A frame that had to wait for memory may need no byte to go on. */
 	if (rdsz_recv_frame_complete(tcp))
 		desc.error = rdsz_recv_step(tcp, NULL, 0, 0);
 	if (!desc.error)
