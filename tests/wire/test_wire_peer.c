@@ -10,14 +10,10 @@
 #include <unistd.h>
 
 #include "array.h"
-#include "counters.h"
 #include "diag.h"
-#include "frame.h"
 #include "pattern.h"
 #include "suite.h"
-
-#define PEER_PORT 4000
-#define SIZE 3000
+#include "wire_peer.h"
 
 /* The module has the smaller address and dials, or the larger one and is dialled. */
 static const struct variant roles[] = {
@@ -43,173 +39,6 @@ static const struct variant each[] = {
 	{ "the peer dials", WIRE_VETH, 0, 1, 0, 0 },
 	{ 0 }
 };
-
-static uint8_t out[1 << 20], in[1 << 20];
-
-struct peer {
-	struct topology *topology;
-	const struct netns *ns;		/* the module's */
-	int rds;
-	union rds_addr near, far;	/* the module's socket; the peer, at PEER_PORT */
-	int listener;
-	int fd;
-	uint64_t seq;			/* of the peer's next frame */
-	struct counters before;
-};
-
-static struct deadline soon(void)
-{
-	return deadline_in(DEADLINE_USUAL_MS);
-}
-
-/* Teardown closes it. */
-static int owned(struct peer *peer, int fd)
-{
-	struct topology *topology = peer->topology;
-
-	if (fd < 0)
-		fail_msg("no TCP connection: %s", strerror(errno));
-	assert_true(topology->open_count < ARRAY_SIZE(topology->open));
-	topology->open[topology->open_count++] = fd;
-	return fd;
-}
-
-static void reset_now(struct peer *peer)
-{
-	struct topology *topology = peer->topology;
-	size_t i;
-
-	for (i = 0; i < topology->open_count; i++)
-		if (topology->open[i] == peer->fd)
-			topology->open[i] = -1;
-	wire_reset(peer->fd);
-}
-
-static void remember(struct peer *peer)
-{
-	assert_int_equal(counters_read(peer->ns, &peer->before), 0);
-}
-
-static uint64_t moved(const struct peer *peer, const char *counter)
-{
-	return counter_moved(peer->ns, &peer->before, counter);
-}
-
-static void expect_moved(const struct peer *peer, const char *counter, uint64_t by)
-{
-	if (!counter_wait(peer->ns, &peer->before, counter, by, soon()))
-		fail_msg("%s did not move", counter);
-	assert_int_equal(moved(peer, counter), by);
-}
-
-static struct peer peer_open(void **state)
-{
-	struct peer peer = { .topology = *state, .seq = 1, .fd = -1 };
-
-	peer.ns = &peer.topology->ns[0];
-	peer.rds = topology_near(peer.topology, &peer.near);
-	assert_int_equal(rds_set_timeouts(peer.rds, DEADLINE_USUAL_MS), 0);
-	peer.far = rds_addr_port(&peer.topology->far[0], PEER_PORT);
-	peer.listener = owned(&peer, wire_listen(&peer.topology->ns[1], &peer.far));
-	remember(&peer);
-	return peer;
-}
-
-static bool is_hello(const struct frame *frame)
-{
-	return frame->sport == 1 && frame->dport == 0 && frame->flags != FRAME_MAP;
-}
-
-static void send_frame(struct peer *peer, struct frame *frame, const void *payload)
-{
-	frame->seq = peer->seq++;
-	assert_int_equal(wire_send(peer->fd, frame, payload), 0);
-}
-
-static void answer_hello(struct peer *peer)
-{
-	struct frame pong = { .dport = 1 };
-
-	frame_put_hello(pong.ext, 8, 0, false);
-	send_frame(peer, &pong, NULL);
-}
-
-/* The next frame that is neither a map nor the handshake; that is answered as in-tree does. */
-static void next_message(struct peer *peer, struct frame *frame)
-{
-	for (;;) {
-		if (wire_receive(peer->fd, frame, in, soon()))
-			fail_msg("no frame: %s", strerror(errno));
-		if (frame->flags == FRAME_MAP)
-			continue;
-		if (!is_hello(frame))
-			return;
-		answer_hello(peer);
-	}
-}
-
-static void send_to_peer(struct peer *peer, size_t length, uint32_t seed)
-{
-	pattern_fill(out, length, seed);
-	if (rds_send(peer->rds, out, length, &peer->far, MSG_DONTWAIT) != (ssize_t)length)
-		fail_msg("send of %zu bytes: %s", length, strerror(errno));
-}
-
-/*
- * Somebody has to want a connection where the module is the one that makes it. It may have ended
- * ours before we look.
- */
-static int wake_up(struct peer *peer)
-{
-	union rds_addr local = rds_addr_port(&peer->far, 0);
-	int fd = wire_connect(&peer->topology->ns[1], &local, &peer->near, soon());
-
-	return fd < 0 && (errno == ECONNRESET || errno == EPIPE) ? -1 : owned(peer, fd);
-}
-
-static void connect_only(struct peer *peer)
-{
-	union rds_addr local = rds_addr_port(&peer->far, 0);
-
-	if (peer->topology->variant->swap) {
-		peer->fd = owned(peer, wire_connect(&peer->topology->ns[1], &local, &peer->near,
-						    soon()));
-	} else {
-		wake_up(peer);
-		peer->fd = owned(peer, wire_accept(peer->listener, soon()));
-	}
-}
-
-/* As an in-tree peer begins: its map, and an answer to our handshake. */
-static struct peer peer_up(void **state)
-{
-	struct peer peer = peer_open(state);
-	struct frame frame;
-
-	connect_only(&peer);
-	assert_int_equal(wire_send_map(peer.fd), 0);
-	do {
-		if (wire_receive(peer.fd, &frame, in, soon()))
-			fail_msg("no handshake: %s", strerror(errno));
-	} while (!is_hello(&frame));
-	answer_hello(&peer);
-	expect_moved(&peer, "conn_up", 1);
-	remember(&peer);
-	return peer;
-}
-
-/* A message of the peer arrives: the stream is still understood. */
-static void expect_delivery(struct peer *peer, uint32_t seed)
-{
-	struct frame frame = { .len = SIZE, .sport = PEER_PORT, .dport = rds_port(&peer->near) };
-	union rds_addr from;
-
-	pattern_fill(out, SIZE, seed);
-	send_frame(peer, &frame, out);
-	assert_int_equal(rds_recv(peer->rds, in, sizeof(in), &from, 0), SIZE);
-	assert_int_equal(pattern_check(in, SIZE, seed), -1);
-	assert_true(rds_addr_equal(&from, &peer->far));
-}
 
 /* ---- what we send ---- */
 
@@ -243,9 +72,9 @@ static void opening__map_and_handshake(void **state)
 	struct frame frame;
 	size_t i;
 
-	connect_only(&peer);
+	peer_connect(&peer);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	assert_int_equal(wire_receive(peer.fd, &frame, in, soon()), 0);
+	assert_int_equal(wire_receive(peer.fd, &frame, peer_in, soon()), 0);
 	assert_int_equal(frame.flags, FRAME_MAP);
 	assert_true(frame.seq == 0);
 	assert_int_equal(frame.len, FRAME_MAP_BYTES);
@@ -254,10 +83,10 @@ static void opening__map_and_handshake(void **state)
 	assert_zero_fields(&frame);
 	assert_harmless_extension(&frame, &hello);
 	for (i = 0; i < FRAME_MAP_BYTES; i++)
-		assert_int_equal(in[i], 0);
+		assert_int_equal(peer_in[i], 0);
 
-	assert_int_equal(wire_receive(peer.fd, &frame, in, soon()), 0);
-	assert_true(is_hello(&frame));
+	assert_int_equal(wire_receive(peer.fd, &frame, peer_in, soon()), 0);
+	assert_true(frame_is_hello(&frame));
 	assert_int_equal(frame.flags, 0);
 	assert_int_equal(frame.len, 0);
 	assert_true(frame.seq != 0);
@@ -270,13 +99,13 @@ static void opening__map_and_handshake(void **state)
 
 static void expect_message(struct peer *peer, struct frame *frame, size_t length, uint32_t seed)
 {
-	next_message(peer, frame);
+	peer_next_message(peer, frame);
 	assert_int_equal(frame->len, length);
 	assert_int_equal(frame->sport, rds_port(&peer->near));
 	assert_int_equal(frame->dport, PEER_PORT);
 	assert_zero_fields(frame);
 	assert_no_extension(frame);
-	assert_int_equal(pattern_check(in, length, seed), -1);
+	assert_int_equal(pattern_check(peer_in, length, seed), -1);
 }
 
 /* Row 17 too: sizes and sequence numbers, header fields that are all zero. */
@@ -290,13 +119,13 @@ static void messages__byte_by_byte(void **state)
 
 	assert_int_equal(rds_set_buffers(peer.rds, 4 << 20, 4 << 20), 0);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		send_to_peer(&peer, sizes[i], (uint32_t)i);
+		peer_gets(&peer, sizes[i], (uint32_t)i);
 		expect_message(&peer, &frame, sizes[i], (uint32_t)i);
 		assert_int_equal(frame.flags, 0);
 		assert_true(!last || frame.seq == last + 1);
 		last = frame.seq;
 	}
-	assert_fails(rds_send(peer.rds, out, (1 << 20) + 1, &peer.far, 0), EMSGSIZE);
+	assert_fails(rds_send(peer.rds, peer_out, (1 << 20) + 1, &peer.far, 0), EMSGSIZE);
 }
 
 /* Row 13: ping and pong, both directions. */
@@ -306,26 +135,26 @@ static void pings__both_ways(void **state)
 	union rds_addr to = rds_addr_port(&peer.far, 0), from;
 	struct frame frame;
 
-	assert_int_equal(rds_send(peer.rds, out, 0, &to, 0), 0);
-	next_message(&peer, &frame);
+	assert_int_equal(rds_send(peer.rds, peer_out, 0, &to, 0), 0);
+	peer_next_message(&peer, &frame);
 	assert_int_equal(frame.sport, rds_port(&peer.near));
 	assert_int_equal(frame.dport, 0);
 	assert_int_equal(frame.len, 0);
 	assert_no_extension(&frame);
 	frame = (struct frame){ .dport = rds_port(&peer.near) };
-	send_frame(&peer, &frame, NULL);
-	assert_int_equal(rds_recv(peer.rds, in, sizeof(in), &from, 0), 0);
+	peer_send(&peer, &frame, NULL);
+	assert_int_equal(rds_recv(peer.rds, peer_in, sizeof(peer_in), &from, 0), 0);
 	assert_true(rds_addr_equal(&from, &to));
 
 	frame = (struct frame){ .sport = PEER_PORT, .len = 100 };
-	send_frame(&peer, &frame, NULL);
-	next_message(&peer, &frame);
+	peer_send(&peer, &frame, NULL);
+	peer_next_message(&peer, &frame);
 	assert_int_equal(frame.sport, 0);
 	assert_int_equal(frame.dport, PEER_PORT);
 	assert_int_equal(frame.len, 0);
 	assert_zero_fields(&frame);
 	assert_no_extension(&frame);
-	expect_moved(&peer, "recv_ping", 1);
+	peer_expect_moved(&peer, "recv_ping", 1);
 }
 
 /* The peer's handshake is answered, with one path, whatever it announces without port numbers. */
@@ -336,8 +165,8 @@ static void handshake__is_answered(void **state)
 	struct frame_hello hello;
 
 	frame_put_hello(frame.ext, 8, 0, false);
-	send_frame(&peer, &frame, NULL);
-	next_message(&peer, &frame);
+	peer_send(&peer, &frame, NULL);
+	peer_next_message(&peer, &frame);
 	assert_int_equal(frame.sport, 0);
 	assert_int_equal(frame.dport, 1);
 	assert_int_equal(frame.len, 0);
@@ -345,7 +174,7 @@ static void handshake__is_answered(void **state)
 	assert_harmless_extension(&frame, &hello);
 	assert_int_equal(hello.npaths, 1);
 	assert_true(hello.gen_num != 0);
-	expect_delivery(&peer, 5);
+	peer_expect_delivery(&peer, 5);
 	assert_int_equal(diag_count(peer.ns, FRAME_TCP_PORT), 1);
 }
 
@@ -355,14 +184,14 @@ static void handshake__unanswered(void **state)
 	struct peer peer = peer_open(state);
 	struct frame frame;
 
-	connect_only(&peer);
+	peer_connect(&peer);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	send_to_peer(&peer, SIZE, 9);
+	peer_gets(&peer, PEER_MESSAGE, 9);
 	do {
-		assert_int_equal(wire_receive(peer.fd, &frame, in, soon()), 0);
-	} while (frame.flags == FRAME_MAP || is_hello(&frame));
-	assert_int_equal(frame.len, SIZE);
-	assert_int_equal(pattern_check(in, SIZE, 9), -1);
+		assert_int_equal(wire_receive(peer.fd, &frame, peer_in, soon()), 0);
+	} while (frame.flags == FRAME_MAP || frame_is_hello(&frame));
+	assert_int_equal(frame.len, PEER_MESSAGE);
+	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, 9), -1);
 }
 
 /* ---- congestion: rows 15 and 16 ---- */
@@ -377,13 +206,13 @@ static int next_map(struct peer *peer, uint16_t port)
 	size_t i, set = 0;
 
 	do {
-		assert_int_equal(wire_receive(peer->fd, &frame, in, soon()), 0);
+		assert_int_equal(wire_receive(peer->fd, &frame, peer_in, soon()), 0);
 	} while (frame.flags != FRAME_MAP);
 	assert_int_equal(frame.len, FRAME_MAP_BYTES);
 	assert_true(frame.seq == 0);
 	for (i = 0; i < FRAME_MAP_BYTES; i++)
-		set += (size_t)__builtin_popcount(in[i]);
-	if (set == 1 && in[port >> 3] == 1 << (port & 7))
+		set += (size_t)__builtin_popcount(peer_in[i]);
+	if (set == 1 && peer_in[port >> 3] == 1 << (port & 7))
 		return 1;
 	return set ? -1 : 0;
 }
@@ -395,10 +224,10 @@ static void congestion__our_reader_does_not_read(void **state)
 	int i, map, messages;
 
 	for (messages = 0; messages < 4; messages++)
-		send_frame(&peer, &frame, NULL);
+		peer_send(&peer, &frame, NULL);
 	assert_int_equal(next_map(&peer, frame.dport), 1);
 	for (i = 0; i < messages; i++)
-		assert_int_equal(rds_recv(peer.rds, in, sizeof(in), NULL, 0), 65536);
+		assert_int_equal(rds_recv(peer.rds, peer_in, sizeof(peer_in), NULL, 0), 65536);
 	while ((map = next_map(&peer, frame.dport)) != 0)
 		assert_int_equal(map, 1);
 }
@@ -410,7 +239,7 @@ static void congestion__closing_clears(void **state)
 	int i;
 
 	for (i = 0; i < 4; i++)
-		send_frame(&peer, &frame, NULL);
+		peer_send(&peer, &frame, NULL);
 	assert_int_equal(next_map(&peer, frame.dport), 1);
 	topology_close(peer.topology, peer.rds);
 	assert_int_equal(next_map(&peer, frame.dport), 0);
@@ -431,11 +260,11 @@ static void congestion__the_peer_says_so(void **state)
 	struct peer peer = peer_up(state);
 
 	send_map_of(&peer, PEER_PORT, FRAME_MAP);
-	expect_moved(&peer, "cong_update_received", 1);
-	assert_fails(rds_send(peer.rds, out, 1, &peer.far, MSG_DONTWAIT), ENOBUFS);
+	peer_expect_moved(&peer, "cong_update_received", 1);
+	assert_fails(rds_send(peer.rds, peer_out, 1, &peer.far, MSG_DONTWAIT), ENOBUFS);
 	send_map_of(&peer, PEER_PORT + 1, FRAME_MAP);
-	expect_moved(&peer, "cong_update_received", 2);
-	assert_int_equal(rds_send(peer.rds, out, 1, &peer.far, MSG_DONTWAIT), 1);
+	peer_expect_moved(&peer, "cong_update_received", 2);
+	assert_int_equal(rds_send(peer.rds, peer_out, 1, &peer.far, MSG_DONTWAIT), 1);
 }
 
 /* Any other bit beside it, and it is no map: an ordinary message from port 0 to port 0, ignored. */
@@ -448,12 +277,12 @@ static void congestion__a_map_has_no_other_flag(void **state)
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		struct frame frame = { .len = FRAME_MAP_BYTES, .flags = flags[i] };
 
-		memset(out, 0xff, FRAME_MAP_BYTES);
-		send_frame(&peer, &frame, out);
+		memset(peer_out, 0xff, FRAME_MAP_BYTES);
+		peer_send(&peer, &frame, peer_out);
 	}
-	expect_delivery(&peer, 3);
-	assert_int_equal(moved(&peer, "cong_update_received"), 0);
-	assert_int_equal(rds_send(peer.rds, out, 1, &peer.far, MSG_DONTWAIT), 1);
+	peer_expect_delivery(&peer, 3);
+	assert_int_equal(peer_moved(&peer, "cong_update_received"), 0);
+	assert_int_equal(rds_send(peer.rds, peer_out, 1, &peer.far, MSG_DONTWAIT), 1);
 }
 
 /* ---- connections: rows 2 and 3, resets ---- */
@@ -467,30 +296,30 @@ static void wakeup__of_ours_carries_nothing(void **state)
 	uint8_t byte;
 	int fd;
 
-	send_to_peer(&peer, SIZE, 4);
-	fd = owned(&peer, wire_accept(peer.listener, soon()));
+	peer_gets(&peer, PEER_MESSAGE, 4);
+	fd = peer_owns(&peer, wire_accept(peer.listener, soon()));
 	while (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
 		deadline_step();
 	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) <= 0);
-	peer.fd = owned(&peer, wire_connect(&peer.topology->ns[1], &local, &peer.near, soon()));
+	peer.fd = peer_owns(&peer, wire_connect(&peer.topology->ns[1], &local, &peer.near, soon()));
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	expect_message(&peer, &frame, SIZE, 4);
+	expect_message(&peer, &frame, PEER_MESSAGE, 4);
 }
 
 /* The peer wants us, and we are the one to dial: its connection is ended, without a byte on it. */
 static void wakeup__of_the_peer_is_answered(void **state)
 {
 	struct peer peer = peer_open(state);
-	int fd = wake_up(&peer);
+	int fd = peer_wake_up(&peer);
 	uint8_t byte;
 
-	peer.fd = owned(&peer, wire_accept(peer.listener, soon()));
+	peer.fd = peer_owns(&peer, wire_accept(peer.listener, soon()));
 	while (fd >= 0 && recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
 		deadline_step();
 	assert_true(fd < 0 || recv(fd, &byte, 1, MSG_DONTWAIT) <= 0);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	expect_delivery(&peer, 6);
-	expect_moved(&peer, "tcp_wakeups_received", 1);
+	peer_expect_delivery(&peer, 6);
+	peer_expect_moved(&peer, "tcp_wakeups_received", 1);
 }
 
 /* Messages until one with this seed; the others must not be there. */
@@ -499,11 +328,11 @@ static void expect_first_message(struct peer *peer, uint32_t seed, uint64_t *seq
 	struct frame frame;
 
 	do {
-		if (wire_receive(peer->fd, &frame, in, soon()))
+		if (wire_receive(peer->fd, &frame, peer_in, soon()))
 			fail_msg("no frame: %s", strerror(errno));
-	} while (frame.flags == FRAME_MAP || is_hello(&frame));
-	assert_int_equal(frame.len, SIZE);
-	assert_int_equal(pattern_check(in, SIZE, seed), -1);
+	} while (frame.flags == FRAME_MAP || frame_is_hello(&frame));
+	assert_int_equal(frame.len, PEER_MESSAGE);
+	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, seed), -1);
 	*seq = frame.seq;
 	*flags = frame.flags;
 }
@@ -518,7 +347,7 @@ static void reset__before_a_frame_of_the_peer(void **state)
 	uint64_t first, second;
 	uint8_t flags;
 
-	send_to_peer(&peer, SIZE, 7);
+	peer_gets(&peer, PEER_MESSAGE, 7);
 	peer.fd = wire_accept(peer.listener, soon());
 	assert_true(peer.fd >= 0);
 	expect_first_message(&peer, 7, &first, &flags);
@@ -526,7 +355,7 @@ static void reset__before_a_frame_of_the_peer(void **state)
 	/* What was read is acknowledged: give the acknowledgement the time to arrive. */
 	usleep(100000);
 	wire_reset(peer.fd);
-	peer.fd = owned(&peer, wire_accept(peer.listener, soon()));
+	peer.fd = peer_owns(&peer, wire_accept(peer.listener, soon()));
 	assert_int_equal(wire_send_map(peer.fd), 0);
 	expect_first_message(&peer, 7, &second, &flags);
 	assert_int_equal(flags, FRAME_AGAIN);
@@ -541,14 +370,14 @@ static void reset__after_a_frame_of_the_peer(void **state)
 	uint64_t seq;
 	uint8_t flags;
 
-	send_to_peer(&peer, SIZE, 7);
-	expect_message(&peer, &frame, SIZE, 7);
+	peer_gets(&peer, PEER_MESSAGE, 7);
+	expect_message(&peer, &frame, PEER_MESSAGE, 7);
 	usleep(100000);
 	shutdown(peer.fd, SHUT_WR);
 	wire_wait_end(peer.fd, soon());
-	peer.fd = owned(&peer, wire_accept(peer.listener, soon()));
+	peer.fd = peer_owns(&peer, wire_accept(peer.listener, soon()));
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	send_to_peer(&peer, SIZE, 8);
+	peer_gets(&peer, PEER_MESSAGE, 8);
 	expect_first_message(&peer, 8, &seq, &flags);
 	assert_int_equal(flags, 0);
 	assert_true(seq > frame.seq);
@@ -559,19 +388,20 @@ static void cut(void **state, size_t bytes, bool reset)
 {
 	struct peer peer = peer_up(state);
 	struct frame frame = {
-		.seq = peer.seq, .len = SIZE, .sport = PEER_PORT, .dport = rds_port(&peer.near),
+		.seq = peer.seq, .len = PEER_MESSAGE, .sport = PEER_PORT,
+		.dport = rds_port(&peer.near),
 	};
 
-	frame_encode(&frame, out);
-	assert_int_equal(wire_send_bytes(peer.fd, out, bytes), 0);
+	frame_encode(&frame, peer_out);
+	assert_int_equal(wire_send_bytes(peer.fd, peer_out, bytes), 0);
 	assert_true(wire_wait_acked(peer.fd, soon()));
 	if (reset)
-		reset_now(&peer);
+		peer_reset(&peer);
 	else
 		shutdown(peer.fd, SHUT_RDWR);
-	expect_moved(&peer, "conn_drop_peer", 1);
-	assert_int_equal(moved(&peer, "recv_queued"), 0);
-	assert_int_equal(moved(&peer, "conn_drop_protocol"), 0);
+	peer_expect_moved(&peer, "conn_drop_peer", 1);
+	assert_int_equal(peer_moved(&peer, "recv_queued"), 0);
+	assert_int_equal(peer_moved(&peer, "conn_drop_protocol"), 0);
 }
 
 static void cut__within_a_header(void **state)
@@ -581,12 +411,12 @@ static void cut__within_a_header(void **state)
 
 static void cut__within_a_payload(void **state)
 {
-	cut(state, FRAME_HEADER + SIZE / 2, false);
+	cut(state, FRAME_HEADER + PEER_MESSAGE / 2, false);
 }
 
 static void cut__by_a_reset(void **state)
 {
-	cut(state, FRAME_HEADER + SIZE / 2, true);
+	cut(state, FRAME_HEADER + PEER_MESSAGE / 2, true);
 }
 
 static void pieces__one_byte_at_a_time(void **state)
@@ -597,12 +427,12 @@ static void pieces__one_byte_at_a_time(void **state)
 	};
 	size_t i;
 
-	frame_encode(&frame, out);
-	pattern_fill(out + FRAME_HEADER, 16, 11);
+	frame_encode(&frame, peer_out);
+	pattern_fill(peer_out + FRAME_HEADER, 16, 11);
 	for (i = 0; i < FRAME_HEADER + 16; i++)
-		assert_int_equal(wire_send_bytes(peer.fd, out + i, 1), 0);
-	assert_int_equal(rds_recv(peer.rds, in, sizeof(in), NULL, 0), 16);
-	assert_int_equal(pattern_check(in, 16, 11), -1);
+		assert_int_equal(wire_send_bytes(peer.fd, peer_out + i, 1), 0);
+	assert_int_equal(rds_recv(peer.rds, peer_in, sizeof(peer_in), NULL, 0), 16);
+	assert_int_equal(pattern_check(peer_in, 16, 11), -1);
 }
 
 /* ---- sequence numbers ---- */
@@ -617,33 +447,33 @@ static void sequence__jumps_are_taken(void **state)
 
 	for (i = 0; i < ARRAY_SIZE(jumps); i++) {
 		peer.seq = jumps[i];
-		expect_delivery(&peer, (uint32_t)i);
+		peer_expect_delivery(&peer, (uint32_t)i);
 	}
-	assert_int_equal(moved(&peer, "recv_drop_old_seq"), 0);
+	assert_int_equal(peer_moved(&peer, "recv_drop_old_seq"), 0);
 }
 
 static void sequence__marked_and_old_is_dropped(void **state)
 {
 	struct peer peer = peer_up(state);
 	struct frame frame = {
-		.len = SIZE, .flags = FRAME_AGAIN, .sport = PEER_PORT,
+		.len = PEER_MESSAGE, .flags = FRAME_AGAIN, .sport = PEER_PORT,
 		.dport = rds_port(&peer.near),
 	};
 
 	peer.seq = 1000;
-	expect_delivery(&peer, 1);
+	peer_expect_delivery(&peer, 1);
 	peer.seq = 1000;
-	send_frame(&peer, &frame, NULL);
-	expect_moved(&peer, "recv_drop_old_seq", 1);
+	peer_send(&peer, &frame, NULL);
+	peer_expect_moved(&peer, "recv_drop_old_seq", 1);
 	peer.seq = 0;
-	send_frame(&peer, &frame, NULL);
-	expect_moved(&peer, "recv_drop_old_seq", 2);
+	peer_send(&peer, &frame, NULL);
+	peer_expect_moved(&peer, "recv_drop_old_seq", 2);
 	/* The next in order is none, marked or not. */
 	peer.seq = 1001;
-	pattern_fill(out, SIZE, 2);
-	send_frame(&peer, &frame, out);
-	assert_int_equal(rds_recv(peer.rds, in, sizeof(in), NULL, 0), SIZE);
-	assert_int_equal(pattern_check(in, SIZE, 2), -1);
+	pattern_fill(peer_out, PEER_MESSAGE, 2);
+	peer_send(&peer, &frame, peer_out);
+	assert_int_equal(rds_recv(peer.rds, peer_in, sizeof(peer_in), NULL, 0), PEER_MESSAGE);
+	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, 2), -1);
 }
 
 /* ---- the hostile table ---- */
@@ -664,7 +494,7 @@ struct row {
 
 #define BAD_LEN(bytes) { ENDS, "recv_drop_bad_len", { .len = (bytes) }, true }
 #define BAD_MAP(bytes) { ENDS, "recv_drop_bad_map", { .len = (bytes), .flags = FRAME_MAP }, true }
-#define TAKEN(...) { DELIVERED, "recv_queued", { .len = SIZE, __VA_ARGS__ }, false }
+#define TAKEN(...) { DELIVERED, "recv_queued", { .len = PEER_MESSAGE, __VA_ARGS__ }, false }
 #define LENGTH(bytes) { DELIVERED, "recv_queued", { .len = (bytes) }, false }
 #define HELLO(...) { ANSWERED, "recv_ping", { .sport = 1, .ext = { __VA_ARGS__ } }, false }
 #define ONES 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, \
@@ -683,7 +513,7 @@ struct row {
 	X(map_of_8193_bytes, BAD_MAP(8193))					\
 	X(map_of_1_MiB, BAD_MAP(1 << 20))					\
 	X(port_that_nobody_has,							\
-	  { DROPPED, "recv_drop_no_sock", { .len = SIZE, .dport = 2 }, false })	\
+	  { DROPPED, "recv_drop_no_sock", { .len = PEER_MESSAGE, .dport = 2 }, false })	\
 	X(port_65535, { DROPPED, "recv_drop_no_sock", { .dport = 0xffff }, false })	\
 	X(probe_port_from_a_socket,						\
 	  { DROPPED, "recv_drop_no_sock", { .sport = 7, .dport = 1 }, false })	\
@@ -719,8 +549,9 @@ struct row {
 static void take(struct peer *peer, const struct row *row)
 {
 	if (row->fate == DELIVERED) {
-		assert_int_equal(rds_recv(peer->rds, in, sizeof(in), NULL, 0), row->frame.len);
-		assert_int_equal(pattern_check(in, row->frame.len, 77), -1);
+		assert_int_equal(rds_recv(peer->rds, peer_in, sizeof(peer_in), NULL, 0),
+				 row->frame.len);
+		assert_int_equal(pattern_check(peer_in, row->frame.len, 77), -1);
 	}
 }
 
@@ -731,13 +562,13 @@ static void send_row(struct peer *peer, const struct row *row)
 
 	if (row->fate == DELIVERED)
 		frame.dport = rds_port(&peer->near);
-	pattern_fill(out, row->header_only ? 0 : frame.len, 77);
+	pattern_fill(peer_out, row->header_only ? 0 : frame.len, 77);
 	frame.seq = peer->seq++;
 	if (row->header_only) {
 		frame_encode(&frame, header);
 		assert_int_equal(wire_send_bytes(peer->fd, header, FRAME_HEADER), 0);
 	} else {
-		assert_int_equal(wire_send(peer->fd, &frame, out), 0);
+		assert_int_equal(wire_send(peer->fd, &frame, peer_out), 0);
 	}
 }
 
@@ -748,19 +579,19 @@ static void hostile(void **state, const struct row *row)
 
 	assert_int_equal(rds_set_buffers(peer.rds, 4 << 20, 4 << 20), 0);
 	send_row(&peer, row);
-	expect_moved(&peer, row->counter, 1);
+	peer_expect_moved(&peer, row->counter, 1);
 	if (row->fate == ENDS) {
 		assert_int_not_equal(wire_wait_end(peer.fd, soon()), WIRE_OPEN);
-		expect_moved(&peer, "conn_drop_protocol", 1);
-		assert_int_equal(moved(&peer, "recv_queued"), 0);
+		peer_expect_moved(&peer, "conn_drop_protocol", 1);
+		assert_int_equal(peer_moved(&peer, "recv_queued"), 0);
 		return;
 	}
 	if (row->fate == ANSWERED)
-		next_message(&peer, &frame);
+		peer_next_message(&peer, &frame);
 	take(&peer, row);
-	expect_delivery(&peer, 78);
-	assert_int_equal(moved(&peer, "conn_drop_protocol"), 0);
-	assert_int_equal(moved(&peer, "conn_drop_peer"), 0);
+	peer_expect_delivery(&peer, 78);
+	assert_int_equal(peer_moved(&peer, "conn_drop_protocol"), 0);
+	assert_int_equal(peer_moved(&peer, "conn_drop_peer"), 0);
 }
 
 #define ROW_FUNCTION(name, ...)					\
@@ -789,20 +620,20 @@ static void flood__of_pings(void **state)
 	int i;
 
 	for (i = 0; i < FLOOD; i++)
-		send_frame(&peer, &ping, NULL);
+		peer_send(&peer, &ping, NULL);
 	assert_true(wire_wait_acked(peer.fd, soon()));
-	expect_delivery(&peer, 1);
+	peer_expect_delivery(&peer, 1);
 	assert_int_equal(counters_read(peer.ns, &now), 0);
-	dropped = moved(&peer, "recv_drop_ping");
+	dropped = peer_moved(&peer, "recv_drop_ping");
 	if (counters_find(&now, "recv_drop_ping_rate", &rate))
-		rate = moved(&peer, "recv_drop_ping_rate");
+		rate = peer_moved(&peer, "recv_drop_ping_rate");
 	while (pongs + dropped + rate < FLOOD) {
-		next_message(&peer, &frame);
+		peer_next_message(&peer, &frame);
 		assert_int_equal(frame.dport, PEER_PORT);
 		pongs++;
 	}
-	assert_int_equal(moved(&peer, "send_pong"), pongs);
-	assert_int_equal(moved(&peer, "conn_drop_protocol"), 0);
+	assert_int_equal(peer_moved(&peer, "send_pong"), pongs);
+	assert_int_equal(peer_moved(&peer, "conn_drop_protocol"), 0);
 	print_message("# %u pings: %u answered, %u over the number, %u over the rate\n", FLOOD,
 		      (unsigned int)pongs, (unsigned int)dropped, (unsigned int)rate);
 }
