@@ -81,7 +81,7 @@ static int rdsz_incoming_append_copy(struct rdsz_incoming *inc, struct sk_buff *
 	}
 	if (skb_copy_bits(skb, offset, skb_put(last, len), len))
 		return -EFAULT;
-	rdsz_span(last)->len += len;
+	WRITE_ONCE(rdsz_span(last)->len, rdsz_span(last)->len + len);
 	return 0;
 }
 
@@ -122,25 +122,33 @@ int rdsz_incoming_add(struct rdsz_net *rn, struct rdsz_incoming *inc, struct sk_
 /**
  * rdsz_incoming_copy() - copy to a reader
  * @inc: message, not changed: it can be copied again
+ * @cursor: where to begin; moves along
  * @to: destination
- * @len: bytes, at most inc->len
+ * @end: up to which byte of it, at most what has come
  *
- * Context: process, no lock held.
+ * Context: process, no lock held; see ahead.c for what is appended meanwhile.
  * Return: 0 or -EFAULT.
  */
-int rdsz_incoming_copy(struct rdsz_incoming *inc, struct iov_iter *to, size_t len)
+int rdsz_incoming_copy(struct rdsz_incoming *inc, struct rdsz_cursor *cursor, struct iov_iter *to,
+		       u32 end)
 {
-	struct sk_buff *skb;
-
 	if (inc->is_inline)
-		return copy_to_iter(inc->inline_data, len, to) == len ? 0 : -EFAULT;
-	skb_queue_walk(&inc->skbs, skb) {
+		return copy_to_iter(inc->inline_data, end, to) == end ? 0 : -EFAULT;
+	while (cursor->done < end) {
+		struct sk_buff *skb = cursor->skb ?: skb_peek(&inc->skbs);
 		const struct rdsz_skb_span *span = rdsz_span(skb);
-		size_t part = min_t(size_t, span->len, len);
+		u32 part = min(READ_ONCE(span->len) - cursor->offset, end - cursor->done);
 
-		if (part && skb_copy_datagram_iter(skb, span->offset, to, part))
+		if (!part) {
+			cursor->skb = skb->next;
+			cursor->offset = 0;
+			continue;
+		}
+		if (skb_copy_datagram_iter(skb, span->offset + cursor->offset, to, part))
 			return -EFAULT;
-		len -= part;
+		cursor->skb = skb;
+		cursor->offset += part;
+		cursor->done += part;
 	}
 	return 0;
 }
@@ -270,6 +278,7 @@ void rdsz_recv_purge(struct rdsz_sock *rs)
 	struct rdsz_incoming *inc, *next;
 	LIST_HEAD(unread);
 
+	rdsz_ahead_withdraw(rs, NULL);
 	spin_lock_bh(&rs->queue_lock);
 	list_splice_init(&rs->recv_queue, &unread);
 	spin_unlock_bh(&rs->queue_lock);

@@ -234,6 +234,8 @@ enum rdsz_payload_kind {
 };
 
 struct rdsz_payload;
+struct rdsz_incoming;
+struct rdsz_ahead;
 
 /* ---- sockets ---- */
 
@@ -270,6 +272,8 @@ enum {
  * @rcv_mem: memory they hold, bookkeeping included
  * @rcv_foreign: of it, what is ours to charge to the memory cgroup of the socket
  * @rcv_cgroup_full: the cgroup was full; the port is congested meanwhile
+ * @ahead: incomplete message that @ahead_reader may begin to copy, with a reference
+ * @ahead_reader: a reader that sleeps; both under @queue_lock, see ahead.c
  * @congested: our port's bit is set in the map of our address
  * @cq: made by the first message with a cookie; never changed after
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
@@ -309,8 +313,10 @@ struct rdsz_sock {
 	bool			rcv_cgroup_full;
 	bool			congested;
 	bool			dead;
-
 	u8			completion_mode;
+	struct rdsz_incoming	*ahead;
+	struct rdsz_ahead	*ahead_reader;
+
 	struct rdsz_cq		*cq;
 	int			zc_threshold;
 	bool			af_rds;
@@ -409,6 +415,7 @@ enum {
  * @seq: sequence number of its header
  * @len: payload bytes
  * @mem: bytes of memory charged, bookkeeping included
+ * @ready: bytes of it that a reader may copy before it is complete, see ahead.c
  * @is_charged: it belongs to a memory cgroup already, that of the local sender
  * @inline_data: room for small payloads, @len bytes were allocated if @is_inline
  */
@@ -423,9 +430,17 @@ struct rdsz_incoming {
 	struct rdsz_payload	*payload;
 	u32			len;
 	u32			mem;
+	u32			ready;
 	bool			is_inline;
 	bool			is_charged;
 	u8			inline_data[];
+};
+
+/* A place in the payload of an incoming message: @offset bytes behind the start of @skb's part. */
+struct rdsz_cursor {
+	struct sk_buff	*skb;	/* NULL: the first */
+	u32		offset;
+	u32		done;	/* bytes of the payload before it */
 };
 
 /* ---- connections and paths ---- */
@@ -826,7 +841,8 @@ u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to)
 struct rdsz_incoming *rdsz_incoming_alloc(u32 len, bool is_inline, gfp_t gfp);
 int rdsz_incoming_add(struct rdsz_net *rn, struct rdsz_incoming *inc, struct sk_buff *skb,
 		      unsigned int offset, unsigned int len, u32 at);
-int rdsz_incoming_copy(struct rdsz_incoming *inc, struct iov_iter *to, size_t len);
+int rdsz_incoming_copy(struct rdsz_incoming *inc, struct rdsz_cursor *cursor, struct iov_iter *to,
+		       u32 end);
 void rdsz_incoming_read(struct rdsz_incoming *inc, u8 *to, u32 len);
 void rdsz_incoming_put(struct rdsz_incoming *inc);
 void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc);
@@ -835,6 +851,12 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc);
 void rdsz_recv_purge(struct rdsz_sock *rs);
 bool rdsz_recv_paused(struct rdsz_path *path);
+
+/* ahead.c */
+void rdsz_ahead_offer(struct rdsz_path *path, const struct rdsz_hdr *hdr,
+		      struct rdsz_incoming *inc, u32 got);
+void rdsz_ahead_end(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc);
+void rdsz_ahead_withdraw(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
 
 /* rcvmem.c */
 void rdsz_rcvmem_add(struct rdsz_sock *rs, const struct rdsz_incoming *inc);

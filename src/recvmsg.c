@@ -5,13 +5,14 @@
  * Order of a call: error queue if asked for, congestion notification, data, cookies alone, the
  * error about a peer. A message is taken off the queue before it is copied, so two readers never
  * copy the same one; if a fault stops the copy or the control messages, it goes back to the head.
+ * Who sleeps may have copied its beginning before, see ahead.c.
  * MSG_PEEK consumes nothing.
  */
 #include <linux/rds.h>
 #include <net/compat.h>
 
+#include "ahead.h"
 #include "payload.h"
-#include "rdsz.h"
 #include "trace.h"
 
 /**
@@ -54,17 +55,19 @@ static void rdsz_recv_untake(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 
 /* The reaper may swap the payload of a queued message: hold the one we read. */
 static int rdsz_recv_copy(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
-			  size_t len)
+			  size_t len, struct rdsz_ahead *ahead)
 {
 	struct rdsz_payload *p = NULL;
+	struct rdsz_cursor cursor;
 	int err;
 
+	rdsz_ahead_resume(ahead, inc, msg, &cursor);
 	spin_lock_bh(&rs->queue_lock);
 	if (inc->payload)
 		p = rdsz_payload_get(inc->payload);
 	spin_unlock_bh(&rs->queue_lock);
 	if (!p)
-		return rdsz_incoming_copy(inc, &msg->msg_iter, len);
+		return rdsz_incoming_copy(inc, &cursor, &msg->msg_iter, len);
 	err = rdsz_payload_to_iter(p, &msg->msg_iter, len);
 	rdsz_payload_put(p);
 	return err;
@@ -124,12 +127,12 @@ static int rdsz_recv_put_latency(struct rdsz_sock *rs, struct rdsz_incoming *inc
 
 /* Data and all that rides along with it. Returns what recvmsg returns. */
 static int rdsz_recv_message(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
-			     size_t len, int flags)
+			     size_t len, int flags, struct rdsz_ahead *ahead)
 {
 	size_t part = min_t(size_t, len, inc->len);
 	int err;
 
-	err = rdsz_recv_copy(rs, inc, msg, part);
+	err = rdsz_recv_copy(rs, inc, msg, part, ahead);
 	if (!err)
 		err = rdsz_recv_put_timestamp(rs, inc, msg);
 	if (!err)
@@ -145,9 +148,9 @@ static int rdsz_recv_message(struct rdsz_sock *rs, struct rdsz_incoming *inc, st
 }
 
 static int rdsz_recv_data(struct rdsz_sock *rs, struct rdsz_incoming *inc, struct msghdr *msg,
-			  size_t len, int flags)
+			  size_t len, int flags, struct rdsz_ahead *ahead)
 {
-	int ret = rdsz_recv_message(rs, inc, msg, len, flags);
+	int ret = rdsz_recv_message(rs, inc, msg, len, flags, ahead);
 
 	if (!(flags & MSG_PEEK)) {
 		if (ret < 0) {
@@ -212,16 +215,21 @@ static bool rdsz_recv_ready(struct rdsz_sock *rs, const struct msghdr *msg)
 		 rdsz_cmsg_fits(msg, sizeof(struct rds_zcopy_cookies)));
 }
 
-static int rdsz_recv_wait(struct rdsz_sock *rs, const struct msghdr *msg, long *timeo)
+static int rdsz_recv_wait(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags,
+			  long *timeo, struct rdsz_ahead *ahead)
 {
-	long left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk), rdsz_recv_ready(rs, msg),
-						     *timeo);
+	long left;
 
+	rdsz_ahead_open(rs, ahead, len, flags);
+	left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk),
+						rdsz_recv_ready(rs, msg) ||
+						rdsz_ahead_ready(rs, ahead), *timeo);
 	if (left == 0)
 		return -ETIMEDOUT;
 	if (left < 0)
 		return sock_intr_errno(*timeo);
 	*timeo = left;
+	rdsz_ahead_copy(rs, ahead, msg);
 	return 0;
 }
 
@@ -232,12 +240,36 @@ static int rdsz_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t l
 	return ret != -EAGAIN ? ret : rdsz_cq_recv_errqueue(rs, msg, len, flags);
 }
 
+static int rdsz_recv_any(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags,
+			 struct rdsz_ahead *ahead)
+{
+	bool nonblock = flags & MSG_DONTWAIT;
+	long timeo = sock_rcvtimeo(&rs->sk, nonblock);
+	struct rdsz_incoming *inc;
+	int ret;
+
+	for (;;) {
+		if (rdsz_recv_congestion(rs, msg, flags, &ret))
+			return ret;
+		inc = rdsz_recv_take(rs, flags & MSG_PEEK);
+		if (inc)
+			return rdsz_recv_data(rs, inc, msg, len, flags, ahead);
+		if (rdsz_recv_cookies(rs, msg, flags, nonblock, &ret))
+			return ret;
+		ret = flags & MSG_PEEK ? -READ_ONCE(rs->sk.sk_err) : sock_error(&rs->sk);
+		if (!ret && nonblock)
+			return -EAGAIN;
+		if (!ret)
+			ret = rdsz_recv_wait(rs, msg, len, flags, &timeo, ahead);
+		if (ret)
+			return ret;
+	}
+}
+
 int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
 {
 	struct rdsz_sock *rs = rdsz_sk(sock->sk);
-	bool nonblock = flags & MSG_DONTWAIT;
-	long timeo = sock_rcvtimeo(sock->sk, nonblock);
-	struct rdsz_incoming *inc;
+	struct rdsz_ahead ahead = {};
 	int ret;
 
 	if (flags & MSG_OOB)
@@ -245,20 +277,7 @@ int rdsz_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags)
 	msg->msg_namelen = 0;
 	if (flags & MSG_ERRQUEUE)
 		return rdsz_recv_errqueue(rs, msg, len, flags);
-	for (;;) {
-		if (rdsz_recv_congestion(rs, msg, flags, &ret))
-			return ret;
-		inc = rdsz_recv_take(rs, flags & MSG_PEEK);
-		if (inc)
-			return rdsz_recv_data(rs, inc, msg, len, flags);
-		if (rdsz_recv_cookies(rs, msg, flags, nonblock, &ret))
-			return ret;
-		ret = flags & MSG_PEEK ? -READ_ONCE(sock->sk->sk_err) : sock_error(sock->sk);
-		if (!ret && nonblock)
-			return -EAGAIN;
-		if (!ret)
-			ret = rdsz_recv_wait(rs, msg, &timeo);
-		if (ret)
-			return ret;
-	}
+	ret = rdsz_recv_any(rs, msg, len, flags, &ahead);
+	rdsz_ahead_close(rs, &ahead);
+	return ret;
 }

@@ -144,6 +144,7 @@
 	X(msg_retained_done,		"such messages kept no longer") \
 	X(retain_full, \
 	  "times transmission stopped because too much was retained") \
+	X(recv_read_ahead,		"messages that a sleeping reader began to copy early") \
 	X(recv_copied_small,		"received pieces copied out of badly filled buffers") \
 	X(peer_errors,			"unreachable peers told to sockets with RDSZC_PEER_ERROR") \
 	X(peer_errors_lost,		"the same not told: no memory, or SO_RCVBUF full of them") \

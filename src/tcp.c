@@ -160,8 +160,10 @@ static void rdsz_tcp_close(struct rdsz_path *path)
 	rdsz_zc_sock_detach(tcp->zs);
 	sock_no_linger(tcp->sock->sk);
 	sock_release(tcp->sock);
-	if (tcp->inc)
+	if (tcp->inc) {
+		rdsz_ahead_end(path, &tcp->hdr, tcp->inc);
 		rdsz_incoming_put(tcp->inc);
+	}
 	kmem_cache_free(rdsz_tcp_cache, tcp);
 	rdsz_conn_put(path->conn);
 }

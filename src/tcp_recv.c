@@ -85,6 +85,7 @@ static int rdsz_recv_finish(struct rdsz_tcp *tcp)
 {
 	struct rdsz_incoming *inc = tcp->inc;
 	bool is_map = tcp->hdr.flags == RDSZ_FLAG_MAP;
+	bool offered = inc->ready;
 
 	if (is_map && rdsz_cong_received(tcp->path->conn, inc))
 		return -ENOMEM;
@@ -92,10 +93,16 @@ static int rdsz_recv_finish(struct rdsz_tcp *tcp)
 	tcp->inc_got = 0;
 	tcp->hdr_got = 0;
 	rdsz_path_heard(tcp->path);
+	if (offered)
+		refcount_inc(&inc->refs);
 	if (is_map)
 		rdsz_handshake_received(tcp->path, &tcp->hdr);
 	else
 		rdsz_deliver(tcp->path, &tcp->hdr, inc);
+	if (offered) {
+		rdsz_ahead_end(tcp->path, &tcp->hdr, inc);
+		rdsz_incoming_put(inc);
+	}
 	return 0;
 }
 
@@ -158,6 +165,8 @@ static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 		desc.error = rdsz_recv_step(tcp, NULL, 0, 0);
 	if (!desc.error)
 		tcp_read_sock(sk, &desc, rdsz_recv_actor);
+	if (tcp->inc)
+		rdsz_ahead_offer(path, &tcp->hdr, tcp->inc, tcp->inc_got);
 	rdsz_ack_after_read(path, tcp_sk(sk)->snd_una);
 	switch (desc.error) {
 	case 0:
