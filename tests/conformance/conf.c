@@ -122,7 +122,7 @@ static void wait_lanes(const struct netns *ns)
 	int quiet = 0;
 
 	while (quiet < 5 && !deadline_over(&deadline)) {
-		quiet = diag_count(ns, 16385) == LANES ? quiet + 1 : 0;
+		quiet = diag_count(ns, RDS_TCP_PORT) == LANES ? quiet + 1 : 0;
 		usleep(20000);
 	}
 }

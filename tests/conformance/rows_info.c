@@ -332,7 +332,8 @@ static void row_094__tcp_sockets(void **state)
 	assert_int_equal(info.each, 41);
 	for (i = 0; i < info.count; i++) {
 		memcpy(&record, info_record(&info, i), sizeof(record));
-		assert_true(record.local_port == htons(16385) || record.peer_port == htons(16385));
+		assert_true(record.local_port == htons(RDS_TCP_PORT) ||
+			    record.peer_port == htons(RDS_TCP_PORT));
 		ours += record.local_addr == ends.near.in.sin_addr.s_addr &&
 			record.peer_addr == ends.far.in.sin_addr.s_addr;
 	}

@@ -456,7 +456,7 @@ static void more_counters__of_full_queues_and_resets(void **state)
 	while (rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT) > 0)
 		continue;
 	assert_int_equal(errno, EAGAIN);
-	assert_true(diag_kill(&ends.topology->ns[0], 16385) > 0);
+	assert_true(diag_kill(&ends.topology->ns[0], RDS_TCP_PORT) > 0);
 	expect_moved(ends.tx, near, 2, before);
 }
 

@@ -366,7 +366,7 @@ static void conns__show_state_and_why(void **state)
 	assert_true(json_is(run.text, "reason", "none"));
 	assert_true(json_number(run.text, "lanes_up") >= 1);
 	assert_int_equal(json_number(run.text, "reconnects"), 0);
-	assert_true(diag_kill(&topology->ns[0], 16385) > 0);
+	assert_true(diag_kill(&topology->ns[0], RDS_TCP_PORT) > 0);
 	for (i = 2; i < 4; i++) {
 		send_pattern(ends.tx, 100, i, &ends.far);
 		receive_pattern(ends.rx, 100, i, &ends.near);
@@ -754,7 +754,7 @@ static void doctor__looks_at_everything(void **state)
 static void doctor__finds_a_taken_port(void **state)
 {
 	struct topology *topology = *state;
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(16385) };
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(RDS_TCP_PORT) };
 	int fd = netns_in(&topology->ns[0], socket(AF_INET, SOCK_STREAM, 0));
 	struct run run;
 

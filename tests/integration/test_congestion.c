@@ -331,7 +331,6 @@ static void full__empty_messages_without_end(void **state)
 
 /* ---- the map on the wire, seen and sent by a plain TCP socket ---- */
 
-#define TCP_PORT 16385
 #define HEADER 48
 #define MAP_BYTES 8192
 #define FLAG_MAP 1
@@ -346,7 +345,7 @@ static struct frame frame;
 
 static int tcp_listener(const struct topology *topology)
 {
-	union rds_addr addr = rds_addr_port(&topology->far[0], TCP_PORT);
+	union rds_addr addr = rds_addr_port(&topology->far[0], RDS_TCP_PORT);
 	int fd = netns_in(&topology->ns[1], socket(addr.sa.sa_family, SOCK_STREAM, 0)), one = 1;
 
 	assert_true(fd >= 0);

@@ -21,7 +21,6 @@
 #include "suite.h"
 #include "zc.h"
 
-#define TCP_PORT 16385
 #define SIZE 65536
 #define COUNT 64		/* of SIZE: 4 MiB */
 #define ROOM (16 << 20)
@@ -84,7 +83,7 @@ static struct stage stage_open(void **state)
 	stage.plug = topology_far(stage.ends.topology, &stage.plug_addr);
 	/* So that each knows who the other is, and once more, on the lanes of the sockets. */
 	ends_there_and_back(&stage.ends, 100, 9000);
-	assert_true(diag_wait_lanes(stage.near, TCP_PORT, &stage.ends.near));
+	assert_true(diag_wait_lanes(stage.near, RDS_TCP_PORT, &stage.ends.near));
 	ends_there_and_back(&stage.ends, 100, 9000);
 	wait_until_nothing_is_retained(stage.near);
 	wait_until_nothing_is_retained(stage.far);
@@ -161,7 +160,7 @@ static void unread__killed_and_sent_again(void **state)
 		wait_until_tcp_has_it(&stage);
 		assert_int_equal(counter_now(stage.far, "recv_queued"), queued);
 		assert_true(retained_now(stage.near) >= COUNT);
-		assert_true(diag_kill(stage.far, TCP_PORT) >= 1);
+		assert_true(diag_kill(stage.far, RDS_TCP_PORT) >= 1);
 		/* The old connection has gone with what it held, before anybody reads again. */
 		assert_true(counter_wait(stage.near, &stage.before, "conn_up", round + 1,
 					 deadline_in(DEADLINE_USUAL_MS)));
@@ -185,7 +184,7 @@ static void unread__sender_killed(void **state)
 	stop_reading(&stage);
 	send_all(&stage, 0);
 	wait_until_tcp_has_it(&stage);
-	assert_true(diag_kill(stage.near, TCP_PORT) >= 1);
+	assert_true(diag_kill(stage.near, RDS_TCP_PORT) >= 1);
 	assert_true(counter_wait(stage.near, &stage.before, "conn_up", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	go_on_reading(&stage);
@@ -241,7 +240,7 @@ static void unread__cookie_waits_until_conversion(void **state)
 	pattern_poison(buffer, SIZE);
 	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
 	assert_true(retained_now(stage.near) > 0);
-	assert_true(diag_kill(stage.far, TCP_PORT) >= 1);
+	assert_true(diag_kill(stage.far, RDS_TCP_PORT) >= 1);
 	assert_true(counter_wait(stage.near, &stage.before, "conn_up", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	go_on_reading(&stage);

@@ -19,7 +19,6 @@
 #include "link.h"
 #include "suite.h"
 
-#define PORT 16385
 #define HEADER 48
 #define MAP_BYTES 8192
 #define MAX_PAYLOAD (1u << 20)
@@ -29,7 +28,7 @@
 /* Connects from an address of the near end's namespace (NULL: any); -1 with errno if it cannot. */
 static int stranger_from(const struct topology *topology, const char *from)
 {
-	union rds_addr to = rds_addr_port(&topology->far[0], PORT), own;
+	union rds_addr to = rds_addr_port(&topology->far[0], RDS_TCP_PORT), own;
 	int fd = netns_in(&topology->ns[0], socket(to.sa.sa_family, SOCK_STREAM, 0));
 	int error;
 
@@ -241,7 +240,7 @@ static void unbound__and_bound_again(void **state)
 	receive_pattern(ends.rx, 100, 1, &ends.near);
 	topology_close(topology, ends.rx);
 	assert_int_equal(counters_read(far, &before), 0);
-	assert_true(diag_kill(far, PORT) >= 1);
+	assert_true(diag_kill(far, RDS_TCP_PORT) >= 1);
 	send_pattern(ends.tx, 100, 2, &ends.far);
 	assert_true(counter_wait(far, &before, "conn_refused_unbound", 3,
 				 deadline_in(DEADLINE_USUAL_MS)));
@@ -592,7 +591,7 @@ static void wakeup__finds_a_stale_connection(void **state)
 	receive_pattern(ends.tx, 100, 2, &ends.far);
 	assert_int_equal(counters_read(near, &before), 0);
 	topology_blackhole(topology, 0, true);
-	assert_true(diag_kill(near, PORT) >= 1);
+	assert_true(diag_kill(near, RDS_TCP_PORT) >= 1);
 	assert_true(counter_wait(near, &before, "conn_drop_peer", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	topology_blackhole(topology, 0, false);

@@ -17,7 +17,6 @@
 #include "link.h"
 #include "suite.h"
 
-#define PORT 16385
 #define UNPRIVILEGED "/sys/module/rds_zc/parameters/unprivileged"
 
 static void assert_sysctl(const struct netns *ns, const char *name, long expected)

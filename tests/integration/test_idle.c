@@ -29,7 +29,7 @@ static void wait_connections(const struct topology *topology, int count)
 {
 	struct deadline deadline = soon();
 
-	while (diag_count(&topology->ns[0], FRAME_TCP_PORT) != count) {
+	while (diag_count(&topology->ns[0], RDS_TCP_PORT) != count) {
 		assert_false(deadline_over(&deadline));
 		deadline_step();
 	}
@@ -67,10 +67,10 @@ static void unused__stays_with_0(void **state)
 	topology_sysctl(ends.topology, "idle_ms", 0);
 	ends_there_and_back(&ends, SIZE, 1);
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
-	count = diag_count(&ends.topology->ns[0], FRAME_TCP_PORT);
+	count = diag_count(&ends.topology->ns[0], RDS_TCP_PORT);
 	assert_true(count >= 1);
 	usleep(5 * IDLE_MS * 1000);
-	assert_true(diag_count(&ends.topology->ns[0], FRAME_TCP_PORT) >= count);
+	assert_true(diag_count(&ends.topology->ns[0], RDS_TCP_PORT) >= count);
 	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_reaped"), 0);
 	/* Written later, it counts from then. */
 	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);

@@ -20,8 +20,6 @@
 #include "suite.h"
 #include "zc.h"
 
-#define RDS_TCP_PORT 16385
-
 struct list_kind {
 	int name;
 	socklen_t each;

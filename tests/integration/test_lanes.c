@@ -16,7 +16,6 @@
 #include "suite.h"
 #include "zc.h"
 
-#define TCP_PORT 16385
 #define LANES 8
 #define FLOWS 16
 #define LIMIT_MS 90000
@@ -25,7 +24,7 @@
 
 static void wait_lanes(const struct topology *topology)
 {
-	assert_true(diag_wait_lanes(&topology->ns[0], TCP_PORT, &topology->near[0]));
+	assert_true(diag_wait_lanes(&topology->ns[0], RDS_TCP_PORT, &topology->near[0]));
 }
 
 /* One connection, of lane 0, now and a while later. */
@@ -34,13 +33,13 @@ static void wait_one(const struct topology *topology)
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	unsigned int count[DIAG_LANES], i;
 
-	while (diag_lanes(&topology->ns[0], TCP_PORT, count) != 1) {
+	while (diag_lanes(&topology->ns[0], RDS_TCP_PORT, count) != 1) {
 		assert_false(deadline_over(&deadline));
 		deadline_step();
 	}
 	for (i = 0; i < 30; i++) {
 		deadline_step();
-		assert_int_equal(diag_lanes(&topology->ns[0], TCP_PORT, count), 1);
+		assert_int_equal(diag_lanes(&topology->ns[0], RDS_TCP_PORT, count), 1);
 		assert_int_equal(count[0], 1);
 	}
 }
@@ -53,15 +52,9 @@ static void there_and_back(const struct ends *ends, uint32_t seed)
 	receive_pattern(ends->tx, 600, seed, &ends->far);
 }
 
-static struct ends eight_lanes(void **state)
-{
-	topology_sysctl(*state, "max_paths", LANES);
-	return ends_open(state);
-}
-
 static void open__eight_and_the_port_tells_the_lane(void **state)
 {
-	struct ends ends = eight_lanes(state);
+	struct ends ends = ends_open(state);
 
 	there_and_back(&ends, 1);
 	wait_lanes(ends.topology);
@@ -75,7 +68,6 @@ static void max_paths__of_one_at_either_end_gives_one(void **state)
 	bool far = topology->variant->nobody;
 	struct ends ends;
 
-	topology_sysctl(topology, "max_paths", LANES);
 	assert_int_equal(netns_sysctl_set(&topology->ns[far], "max_paths", 1), 0);
 	ends = ends_open(state);
 	there_and_back(&ends, 1);
@@ -118,7 +110,7 @@ static void write_text(const struct netns *ns, const char *path, const char *tex
  */
 static void ports__reserved_ones_are_left_alone(void **state)
 {
-	struct ends ends = eight_lanes(state);
+	struct ends ends = ends_open(state);
 	const struct netns *small = &ends.topology->ns[ends.topology->variant->swap ? 1 : 0];
 	struct counters before;
 	unsigned int count[DIAG_LANES], i;
@@ -129,7 +121,7 @@ static void ports__reserved_ones_are_left_alone(void **state)
 	there_and_back(&ends, 1);
 	assert_true(counter_wait(small, &before, "tcp_no_port", 3, deadline_in(DEADLINE_USUAL_MS)));
 	there_and_back(&ends, 2);
-	diag_lanes(small, TCP_PORT, count);
+	diag_lanes(small, RDS_TCP_PORT, count);
 	for (i = 0; i < 7; i++)
 		assert_int_equal(count[i], 1);
 	assert_int_equal(count[7], 0);
@@ -311,7 +303,7 @@ static void order__idle_sockets_move_at_once(void **state)
 	size_t i;
 
 	for (i = 0; i < FLOWS; i++)
-		ends[i] = eight_lanes(state);
+		ends[i] = ends_open(state);
 	there_and_back(&ends[0], 0);
 	wait_lanes(topology);
 	there_and_back(&ends[0], 1);
@@ -324,12 +316,12 @@ static void order__idle_sockets_move_at_once(void **state)
 
 static void kill_one(struct load *l, uint32_t times)
 {
-	diag_kill_lane(&l->topology->ns[times % 2], TCP_PORT, times % LANES);
+	diag_kill_lane(&l->topology->ns[times % 2], RDS_TCP_PORT, times % LANES);
 }
 
 static void kill_all(struct load *l, uint32_t times)
 {
-	diag_kill(&l->topology->ns[times % 2], TCP_PORT);
+	diag_kill(&l->topology->ns[times % 2], RDS_TCP_PORT);
 }
 
 static void kill_in_mid_stream(void **state, uint32_t every, void (*act)(struct load *, uint32_t))
@@ -369,7 +361,7 @@ static uint64_t unacked(const struct topology *topology, uint64_t bytes[DIAG_LAN
 	uint64_t sum = 0;
 	size_t i;
 
-	assert_true(diag_lanes_unacked(&topology->ns[0], TCP_PORT, bytes) >= 0);
+	assert_true(diag_lanes_unacked(&topology->ns[0], RDS_TCP_PORT, bytes) >= 0);
 	for (i = !first; i < DIAG_LANES; i++)
 		sum += bytes[i];
 	return sum;
@@ -416,7 +408,7 @@ static void again__more_than_may_be_retained(void **state)
 
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", 64 * MIB), 0);
 	for (i = 0; i < FLOWS; i++)
-		ends[i] = eight_lanes(state);
+		ends[i] = ends_open(state);
 	there_and_back(&ends[0], 9000);
 	wait_lanes(topology);
 	settle(ends, 100);
@@ -430,7 +422,7 @@ static void again__more_than_may_be_retained(void **state)
 
 	/* The next connection has a small buffer; this one does not get the time to drain. */
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", MIB / 4), 0);
-	assert_true(diag_kill(&topology->ns[0], TCP_PORT) > 0);
+	assert_true(diag_kill(&topology->ns[0], RDS_TCP_PORT) > 0);
 	topology_blackhole(topology, 0, false);
 	receive_pattern(busy->rx, 1000, 0, &busy->near);
 	for (i = 0; i < MANY; i++)
@@ -478,7 +470,7 @@ static void restart__with_fewer_lanes_and_with_more(void **state)
 	size_t i;
 
 	for (i = 0; i < FLOWS; i++)
-		ends[i] = eight_lanes(state);
+		ends[i] = ends_open(state);
 	there_and_back(&ends[0], 9000);
 	wait_lanes(topology);
 	settle(ends, 100);
@@ -495,12 +487,12 @@ static void restart__with_fewer_lanes_and_with_more(void **state)
 /* max_paths is for peers that come: with one that is there it stays as agreed. */
 static void max_paths__leaves_what_is_agreed(void **state)
 {
-	struct ends ends = eight_lanes(state);
+	struct ends ends = ends_open(state);
 
 	there_and_back(&ends, 1);
 	wait_lanes(ends.topology);
 	topology_sysctl(ends.topology, "max_paths", 1);
-	diag_kill(&ends.topology->ns[0], TCP_PORT);
+	diag_kill(&ends.topology->ns[0], RDS_TCP_PORT);
 	there_and_back(&ends, 2);
 	wait_lanes(ends.topology);
 }
@@ -511,7 +503,7 @@ static void max_paths__leaves_what_is_agreed(void **state)
 
 static int dial_by_hand(const struct topology *topology)
 {
-	union rds_addr near = rds_addr_port(&topology->near[0], TCP_PORT);
+	union rds_addr near = rds_addr_port(&topology->near[0], RDS_TCP_PORT);
 	int fd = netns_in(&topology->ns[1],
 			  socket(near.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 

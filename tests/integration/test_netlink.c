@@ -607,7 +607,7 @@ static void dump__a_calm_path_holds_nothing(void **state)
 	for (i = 0; i < 8; i++)
 		zc_send(&ends, buffer, 65536, i);
 	if (topology->variant->wire == WIRE_VETH)
-		diag_kill(&topology->ns[0], 16385);
+		diag_kill(&topology->ns[0], RDS_TCP_PORT);
 	for (i = 8; i < 16; i++)
 		zc_send(&ends, buffer, 65536, i);
 	for (i = 0; i < 16; i++)
@@ -774,7 +774,7 @@ static void event__a_path_goes_up_and_down(void **state)
 	entry = event(&nl, RDSZC_CMD_PATH_EVENT, goes_up);
 	assert_true(is_address(entry, RDSZC_A_PATH_PEER_ADDR, &ends.far));
 	assert_int_equal(number(entry, RDSZC_A_PATH_RECONNECTS), 0);
-	assert_true(diag_kill(&topology->ns[0], 16385) > 0);
+	assert_true(diag_kill(&topology->ns[0], RDS_TCP_PORT) > 0);
 	entry = event(&nl, RDSZC_CMD_PATH_EVENT, goes_down_from_up);
 	assert_int_equal(number(entry, RDSZC_A_PATH_REASON), RDSZC_REASON_PEER);
 	assert_true(number(entry, RDSZC_A_PATH_ERROR) != 0);

@@ -9,8 +9,6 @@
 #include "ends.h"
 #include "suite.h"
 
-#define PORT 16385
-
 /* An ordinary TCP listener that was there first. */
 static int take_port(const struct netns *ns, uint16_t port)
 {
@@ -44,7 +42,7 @@ static void bind__port_taken_is_enetdown(void **state)
 {
 	struct topology *topology = *state;
 	union rds_addr loop = rds_addr("127.0.0.1", 0);
-	int owner = take_port(&topology->ns[0], PORT);
+	int owner = take_port(&topology->ns[0], RDS_TCP_PORT);
 	int fd = netns_in(&topology->ns[0], rds_socket());
 
 	assert_fails(rds_bind(fd, &topology->near[0]), ENETDOWN);
@@ -62,16 +60,16 @@ static void listen__on_first_use_and_from_then_on(void **state)
 	union rds_addr loop = rds_addr("127.0.0.1", 0), far;
 	int fd;
 
-	assert_false(reachable(topology, PORT));
+	assert_false(reachable(topology, RDS_TCP_PORT));
 	topology_socket(topology, &topology->ns[1], &loop);
-	assert_false(reachable(topology, PORT));
+	assert_false(reachable(topology, RDS_TCP_PORT));
 	fd = topology_far(topology, &far);
-	assert_true(reachable(topology, PORT));
+	assert_true(reachable(topology, RDS_TCP_PORT));
 	/* It goes on listening, but not for an address that nobody is bound to. */
 	topology_close(topology, fd);
-	assert_false(reachable(topology, PORT));
+	assert_false(reachable(topology, RDS_TCP_PORT));
 	topology_far(topology, &far);
-	assert_true(reachable(topology, PORT));
+	assert_true(reachable(topology, RDS_TCP_PORT));
 }
 
 static void listen__sysctl_switches_it(void **state)
@@ -80,9 +78,9 @@ static void listen__sysctl_switches_it(void **state)
 	struct netns *far = &topology->ns[1];
 
 	assert_int_equal(netns_sysctl_set(far, "tcp_listen", 1), 0);
-	assert_true(reachable(topology, PORT));
+	assert_true(reachable(topology, RDS_TCP_PORT));
 	assert_int_equal(netns_sysctl_set(far, "tcp_listen", 0), 0);
-	assert_false(reachable(topology, PORT));
+	assert_false(reachable(topology, RDS_TCP_PORT));
 	assert_int_equal(netns_sysctl_set(far, "tcp_listen", 3), -1);
 	assert_int_equal(netns_sysctl_set(far, "tcp_listen", -1), -1);
 }
@@ -109,7 +107,7 @@ static void port__sysctl_moves_both_directions(void **state)
 	topology_sysctl(topology, "tcp_port", 17000);
 	ends = ends_open(state);
 	assert_true(reachable(topology, 17000));
-	assert_false(reachable(topology, PORT));
+	assert_false(reachable(topology, RDS_TCP_PORT));
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
 	assert_true(diag_count(&topology->ns[0], 17000) >= 1);
@@ -124,17 +122,17 @@ static void port__sysctl_moves_a_live_listener(void **state)
 	union rds_addr far;
 
 	topology_far(topology, &far);
-	assert_true(reachable(topology, PORT));
+	assert_true(reachable(topology, RDS_TCP_PORT));
 	assert_int_equal(netns_sysctl_set(&topology->ns[1], "tcp_port", 17001), 0);
 	assert_true(reachable(topology, 17001));
-	assert_false(reachable(topology, PORT));
+	assert_false(reachable(topology, RDS_TCP_PORT));
 }
 
 /* Somebody who connects and says nothing, or nonsense, gets no harm done. */
 static void stranger__sends_nonsense(void **state)
 {
 	struct ends ends = ends_open(state);
-	union rds_addr to = rds_addr_port(&ends.far, PORT);
+	union rds_addr to = rds_addr_port(&ends.far, RDS_TCP_PORT);
 	struct topology *topology = ends.topology;
 	const struct netns *far = topology_far_ns(topology, 0);
 	struct counters before;

@@ -18,7 +18,6 @@
 #include "suite.h"
 #include "zc.h"
 
-#define TCP_PORT 16385
 #define LARGEST 65536
 
 static unsigned char in[LARGEST];
@@ -207,7 +206,7 @@ static void reset__in_mid_stream(void **state)
 		receive_one(&ends, i);
 		if (i % 25 == 10)
 			killed += diag_kill(i % 2 ? ns : topology_far_ns(ends.topology, 0),
-					    TCP_PORT);
+					    RDS_TCP_PORT);
 	}
 	stream_finish(&stream);
 	assert_nothing_more(&ends);
@@ -233,7 +232,7 @@ static void reset__with_traffic_both_ways(void **state)
 		receive_one(&ends, i);
 		receive_one(&back, i);
 		if (i % 30 == 15)
-			diag_kill(&ends.topology->ns[i % 2], TCP_PORT);
+			diag_kill(&ends.topology->ns[i % 2], RDS_TCP_PORT);
 	}
 	stream_finish(&there);
 	stream_finish(&here);
@@ -541,14 +540,14 @@ static void connect__from_both_sides_at_once(void **state)
 	uint32_t i;
 
 	for (i = 0; i < 30; i++) {
-		diag_kill(&ends.topology->ns[0], TCP_PORT);
+		diag_kill(&ends.topology->ns[0], RDS_TCP_PORT);
 		send_pattern(ends.tx, 100, i, &ends.far);
 		send_pattern(ends.rx, 100, i + 1000, &ends.near);
 		receive_pattern(ends.rx, 100, i, &ends.near);
 		receive_pattern(ends.tx, 100, i + 1000, &ends.far);
 	}
 	/* Small connects to large, and that is all that is left. */
-	assert_int_equal(diag_count(&ends.topology->ns[0], TCP_PORT), 1);
+	assert_int_equal(diag_count(&ends.topology->ns[0], RDS_TCP_PORT), 1);
 }
 
 static const struct variant both_sides[] = {

@@ -14,7 +14,6 @@
 #include "suite.h"
 #include "zc.h"
 
-#define TCP_PORT 16385
 /* One segment each, so that TCP sends them all without an answer, even after a pause. */
 #define SIZE 1300
 #define COUNT 5
@@ -44,8 +43,8 @@ static void warm_up(const struct ends *ends)
 
 static void kill_both_ends(const struct topology *topology)
 {
-	assert_int_equal(diag_kill(&topology->ns[0], TCP_PORT), 1);
-	diag_kill(&topology->ns[1], TCP_PORT);
+	assert_int_equal(diag_kill(&topology->ns[0], RDS_TCP_PORT), 1);
+	diag_kill(&topology->ns[1], RDS_TCP_PORT);
 }
 
 static void assert_nothing_more(const struct ends *ends)

@@ -12,7 +12,6 @@
 #include "diag.h"
 #include "streams.h"
 
-#define TCP_PORT 16385
 #define PAIRS 8
 #define MESSAGES 60
 #define BYTES 20000
@@ -43,7 +42,7 @@ static bool as_many_as_there_can_be(const struct pair *pair, const struct role *
 	int want = peer_has_lanes() ? DIAG_LANES : 1, i;
 	unsigned int count[DIAG_LANES];
 
-	if (diag_lanes_of(netns_here(), TCP_PORT, &pair->near, count) != want)
+	if (diag_lanes_of(netns_here(), RDS_TCP_PORT, &pair->near, count) != want)
 		return false;
 	for (i = 0; port_tells_lane(role) && i < want; i++)
 		if (count[i] != 1)
@@ -59,7 +58,7 @@ static void wait_lanes(const struct pair *pair, const struct role *role)
 	int total;
 
 	while (!as_many_as_there_can_be(pair, role)) {
-		total = diag_lanes_of(netns_here(), TCP_PORT, &pair->near, n);
+		total = diag_lanes_of(netns_here(), RDS_TCP_PORT, &pair->near, n);
 		if (deadline_over(&deadline))
 			fail_msg("%d connections, by lane: %u %u %u %u %u %u %u %u", total, n[0],
 				 n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
@@ -103,7 +102,7 @@ static void row7_one_lane__if_we_take_one(void **state)
 	open_lanes(&streams, *state, 1);
 	streams_run(&streams, NULL, 0);
 	usleep(500000);
-	assert_int_equal(diag_lanes_of(netns_here(), TCP_PORT, &streams.out[0].pair.near,
+	assert_int_equal(diag_lanes_of(netns_here(), RDS_TCP_PORT, &streams.out[0].pair.near,
 				       count), 1);
 	if (port_tells_lane(*state))
 		assert_int_equal(count[0], 1);
@@ -113,13 +112,14 @@ static void row7_one_lane__if_we_take_one(void **state)
 
 static void kill_one(struct streams *streams)
 {
-	assert_true(diag_kill_lane(netns_here(), TCP_PORT, streams->happened % DIAG_LANES) >= 0);
+	assert_true(diag_kill_lane(netns_here(), RDS_TCP_PORT,
+				   streams->happened % DIAG_LANES) >= 0);
 }
 
 static void kill_all(struct streams *streams)
 {
 	(void)streams;
-	assert_true(diag_kill(netns_here(), TCP_PORT) >= 0);
+	assert_true(diag_kill(netns_here(), RDS_TCP_PORT) >= 0);
 }
 
 /* Writing the file, be it the same value, makes in-tree drop its connections. */

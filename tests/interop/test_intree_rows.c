@@ -23,7 +23,6 @@
 #include "streams.h"
 
 #define LIMIT_MS 60000
-#define TCP_PORT 16385
 
 static const struct role roles[] = {
 	{ "v4, we dial", false, false },
@@ -276,7 +275,7 @@ static void row19_in_tree_resets(void **state)
 static void we_reset(struct streams *streams)
 {
 	(void)streams;
-	assert_true(diag_kill(netns_here(), TCP_PORT) >= 0);
+	assert_true(diag_kill(netns_here(), RDS_TCP_PORT) >= 0);
 }
 
 /* Row 19, the other side: nothing is lost or doubled, in either direction. */

@@ -15,7 +15,6 @@
 #include "role.h"
 #include "zc.h"
 
-#define TCP_PORT 16385
 #define LIMIT_MS 60000
 #define UNLIMITED (1 << 30)
 #define MESSAGES 48
@@ -108,7 +107,7 @@ static void killed__what_was_in_no_queue_comes_once(void **state)
 	pair_open(&pair, false, role_of(state)->larger);
 	to_peer(&pair, 1);
 	from_peer(&pair, 500);
-	assert_true(diag_wait_lanes(netns_here(), TCP_PORT, &pair.near));
+	assert_true(diag_wait_lanes(netns_here(), RDS_TCP_PORT, &pair.near));
 	/* A message that nobody reads is over the limit: the peer stops to read from TCP. */
 	assert_int_equal(remote_sysctl(&pair.remote, "net/rds_zc/rcv_mem_max", 1), 0);
 	send_pattern(pair.fd, 100, 2, &pair.far);

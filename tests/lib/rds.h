@@ -22,6 +22,9 @@
 #define SO_ZEROCOPY 60
 #endif
 
+/* TCP port on which rds_zc and in-tree RDS listen, unless told otherwise. */
+#define RDS_TCP_PORT 16385
+
 /* Payload bytes a socket may queue by default: half of net.core.wmem_default. */
 #define RDS_DEFAULT_SPACE 106496
 

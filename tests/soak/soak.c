@@ -24,7 +24,6 @@
 #include "zc.h"
 
 #define LANES 8
-#define TCP_PORT 16385
 #define ENDLESS (1u << 25)	/* more than any run sends, and its cookies are still 32 bits */
 #define RECEIVE_ROOM (1 << 20)	/* of each receiver: it is congested now and then */
 
@@ -182,7 +181,7 @@ static bool due(uint64_t *next, unsigned int every)
 
 static void kill_tcp(void)
 {
-	int killed = diag_kill(netns_here(), TCP_PORT);
+	int killed = diag_kill(netns_here(), RDS_TCP_PORT);
 
 	if (killed < 0)
 		die("cannot kill TCP connections: %s", strerror(errno));

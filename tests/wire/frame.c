@@ -125,7 +125,7 @@ static int stream_socket(const struct netns *ns, const union rds_addr *local)
 
 int wire_listen(const struct netns *ns, const union rds_addr *local)
 {
-	union rds_addr addr = rds_addr_port(local, FRAME_TCP_PORT);
+	union rds_addr addr = rds_addr_port(local, RDS_TCP_PORT);
 	int fd = stream_socket(ns, &addr);
 
 	if (fd >= 0 && listen(fd, 64)) {
@@ -164,7 +164,7 @@ int wire_accept(int listener, struct deadline deadline)
 int wire_connect(const struct netns *ns, const union rds_addr *local, const union rds_addr *peer,
 		 struct deadline deadline)
 {
-	union rds_addr to = rds_addr_port(peer, FRAME_TCP_PORT);
+	union rds_addr to = rds_addr_port(peer, RDS_TCP_PORT);
 	int fd = stream_socket(ns, local);
 	socklen_t length = sizeof(int);
 	int error = 0;

@@ -18,7 +18,6 @@
 #define FRAME_HEADER 48
 #define FRAME_EXT 16
 #define FRAME_MAP_BYTES 8192
-#define FRAME_TCP_PORT 16385
 
 #define FRAME_MAP 0x01
 #define FRAME_AGAIN 0x04

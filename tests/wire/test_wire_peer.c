@@ -175,7 +175,7 @@ static void handshake__is_answered(void **state)
 	assert_int_equal(hello.npaths, 1);
 	assert_true(hello.gen_num != 0);
 	peer_expect_delivery(&peer, 5);
-	assert_int_equal(diag_count(peer.ns, FRAME_TCP_PORT), 1);
+	assert_int_equal(diag_count(peer.ns, RDS_TCP_PORT), 1);
 }
 
 /* Row 14: a peer that answers no ping gets data all the same. */
