@@ -91,6 +91,15 @@ static struct run start(const struct netns *ns, const char *line)
 	return start_words(ns, argc, argv);
 }
 
+/* One that hears of events, with the time to begin: nothing outside shows that it has. */
+static struct run start_listening(const struct netns *ns, const char *line)
+{
+	struct run run = start(ns, line);
+
+	usleep(1500000 * time_scale());
+	return run;
+}
+
 static void slurp(int fd, char *to)
 {
 	size_t size = 0;
@@ -476,13 +485,12 @@ static void filters__of_conns(void **state)
 static void congestion__is_shown(void **state)
 {
 	struct topology *topology = *state;
-	struct run run = start(&topology->ns[0], "monitor -j -g -c 2 -w 60");
+	struct run run = start_listening(&topology->ns[0], "monitor -j -g -c 2 -w 60");
 	const struct netns *far = topology_far_ns(topology, 0);
 	struct ends ends = ends_open(state);
 	size_t sent = 0, i;
 
 	assert_int_equal(rds_set_buffers(ends.rx, 0, 8192), 0);
-	usleep(500000 * time_scale());
 	while (sent < 40 && rds_send(ends.tx, text, 4096, &ends.far, MSG_DONTWAIT) == 4096)
 		sent++;
 	wait_shown(far, "sockets -j --congested", 1);
@@ -555,10 +563,9 @@ static void hist__measures_when_on(void **state)
 static void monitor__streams_events(void **state)
 {
 	struct topology *topology = *state;
-	struct run run = start(&topology->ns[0], "monitor -j -p -c 2 -w 60");
+	struct run run = start_listening(&topology->ns[0], "monitor -j -p -c 2 -w 60");
 	struct ends ends;
 
-	usleep(500000 * time_scale());
 	ends = ends_open(state);
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
@@ -669,12 +676,9 @@ static void stress__finds_a_foreign_message(void **state)
 static struct run start_trace(const struct netns *ns, const char *words)
 {
 	char line[128];
-	struct run run;
 
 	snprintf(line, sizeof(line), "trace -j -w %u %s", 6 * time_scale(), words);
-	run = start(ns, line);
-	usleep(1500000 * time_scale());
-	return run;
+	return start_listening(ns, line);
 }
 
 static void trace__tells_events(void **state)
