@@ -197,7 +197,9 @@ static void row15_a_blocked_sender_goes_on(void **state)
  */
 static void row16_our_reader_does_not_read(void **state)
 {
-	struct flow flow = { .seed = 20, .count = 1000, .min = PIECE, .max = PIECE };
+	struct flow flow = {
+		.seed = 20, .count = 1000 * time_scale(), .min = PIECE, .max = PIECE,
+	};
 	struct flow_result received, sent;
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	uint64_t queued = 0, last;
