@@ -437,11 +437,10 @@ static void row25_link_local__with_scope(void **state)
 	assert_int_equal(remote_connect(&pair.remote), 0);
 	assert_int_equal(link_add_address(netns_here(), "eth0", near, 64), 0);
 	assert_int_equal(remote_add_address(&pair.remote, far), 0);
-	/* eth0 has the same number on both. */
 	pair.near.in6.sin6_scope_id = (uint32_t)link_index(netns_here(), "eth0");
-	pair.far.in6.sin6_scope_id = pair.near.in6.sin6_scope_id;
 	assert_int_equal(remote_open(&pair.remote, &pair.far, PAIR_BUFFERS), 0);
 	pair.far = pair.remote.addr;
+	pair.far.in6.sin6_scope_id = pair.near.in6.sin6_scope_id;
 	pair.fd = rds_open(netns_here(), &pair.near);
 	assert_true(pair.fd >= 0);
 	assert_settled(&pair, 2500);

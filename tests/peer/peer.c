@@ -247,6 +247,13 @@ static void serve_one(struct worker *worker, const struct remote_request *reques
 	}
 }
 
+/* A link-local address of the test has the number of eth0 there; it may be another one here. */
+static void localize(union rds_addr *addr)
+{
+	if (addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+		addr->in6.sin6_scope_id = (uint32_t)link_index(netns_here(), "eth0");
+}
+
 static void __attribute__((noreturn)) serve(int control)
 {
 	struct worker worker = { .control = control, .fd = -1 };
@@ -254,6 +261,7 @@ static void __attribute__((noreturn)) serve(int control)
 
 	for (;;) {
 		read_request(&worker, &request);
+		localize(&request.addr);
 		serve_one(&worker, &request);
 	}
 }
