@@ -4,8 +4,8 @@
  * its way.
  *
  * Copying a message takes as long as a good part of its transmission, so a reader that starts when
- * the last byte is there is late. One message of a socket is offered at a time, and one reader takes
- * offers: it sleeps in recvmsg, with an empty queue.
+ * the last byte is there is late. One message of a socket is offered at a time, and one reader
+ * takes offers: it sleeps in recvmsg, with an empty queue.
  *
  * Nothing depends on it. The message comes into the receive queue as any other does, and if the
  * reader finds it at the head, it goes on where it stopped. If it finds another one, or if the
@@ -16,7 +16,7 @@
  */
 #include "ahead.h"
 
-/* Worth a wake-up; a message that has no second such part is not offered. */
+/* Worth a wake-up. A message that is complete before so much has come at once is not offered. */
 #define RDSZ_AHEAD_STEP	(128 * 1024)
 
 /* ---- the reader ---- */
@@ -152,14 +152,10 @@ void rdsz_ahead_resume(struct rdsz_ahead *ahead, const struct rdsz_incoming *inc
 /* With a reference, or NULL. */
 static struct rdsz_sock *rdsz_ahead_socket(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 {
-	struct rdsz_conn *conn = path->conn;
-	struct rdsz_endpoint to = {
-		.ip = conn->key.local,
-		.scope = rdsz_addr_scope(&conn->key.local, conn->key.scope),
-		.port = hdr->dport,
-	};
+	struct rdsz_endpoint to = rdsz_conn_endpoint(path->conn, &path->conn->key.local,
+						     hdr->dport);
 
-	return rdsz_find_bound(conn->rn, &to);
+	return rdsz_find_bound(path->conn->rn, &to);
 }
 
 static bool rdsz_ahead_is_wanted(struct rdsz_sock *rs, struct rdsz_incoming *inc)

@@ -352,16 +352,8 @@ void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc)
 {
 	struct rdsz_conn *conn = path->conn;
-	struct rdsz_endpoint from = {
-		.ip = conn->key.peer,
-		.scope = rdsz_addr_scope(&conn->key.peer, conn->key.scope),
-		.port = hdr->sport,
-	};
-	struct rdsz_endpoint to = {
-		.ip = conn->key.local,
-		.scope = rdsz_addr_scope(&conn->key.local, conn->key.scope),
-		.port = hdr->dport,
-	};
+	struct rdsz_endpoint from = rdsz_conn_endpoint(conn, &conn->key.peer, hdr->sport);
+	struct rdsz_endpoint to = rdsz_conn_endpoint(conn, &conn->key.local, hdr->dport);
 	u64 seq = be64_to_cpu(hdr->seq);
 
 	if (rdsz_ack_is_pure(path, hdr)) {

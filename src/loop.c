@@ -63,16 +63,8 @@ static struct rdsz_message *rdsz_loop_pop(struct rdsz_path *path)
 static void rdsz_loop_deliver(struct rdsz_conn *conn, struct rdsz_message *m,
 			      struct rdsz_incoming *inc)
 {
-	struct rdsz_endpoint from = {
-		.ip = conn->key.local,
-		.scope = rdsz_addr_scope(&conn->key.local, conn->key.scope),
-		.port = m->hdr.sport,
-	};
-	struct rdsz_endpoint to = {
-		.ip = conn->key.peer,
-		.scope = rdsz_addr_scope(&conn->key.peer, conn->key.scope),
-		.port = m->hdr.dport,
-	};
+	struct rdsz_endpoint from = rdsz_conn_endpoint(conn, &conn->key.local, m->hdr.sport);
+	struct rdsz_endpoint to = rdsz_conn_endpoint(conn, &conn->key.peer, m->hdr.dport);
 
 	inc->len = m->len;
 	inc->seq = be64_to_cpu(m->hdr.seq);

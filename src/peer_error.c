@@ -61,12 +61,8 @@ static struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m)
 static void rdsz_peer_error_tell(struct rdsz_message *m, u64 attempt, int err)
 	__must_hold(&m->path->lock)
 {
-	const struct rdsz_conn_key *key = &m->path->conn->key;
-	struct rdsz_endpoint peer = {
-		.ip = key->peer,
-		.scope = rdsz_addr_scope(&key->peer, key->scope),
-		.port = m->hdr.dport,
-	};
+	const struct rdsz_conn *conn = m->path->conn;
+	struct rdsz_endpoint peer = rdsz_conn_endpoint(conn, &conn->key.peer, m->hdr.dport);
 	struct rdsz_sock *rs = rdsz_message_sender(m);
 
 	if (!rs)

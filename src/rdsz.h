@@ -692,6 +692,15 @@ struct rdsz_conn {
 	struct rdsz_lanes	*lanes;
 };
 
+/* A port of one of the two addresses of a conn. */
+static inline struct rdsz_endpoint rdsz_conn_endpoint(const struct rdsz_conn *conn,
+						      const struct in6_addr *ip, __be16 port)
+{
+	return (struct rdsz_endpoint){
+		.ip = *ip, .scope = rdsz_addr_scope(ip, conn->key.scope), .port = port,
+	};
+}
+
 /* Lane @i of a conn; NULL if there is no such lane yet. */
 static inline struct rdsz_path *rdsz_conn_lane(struct rdsz_conn *conn, unsigned int i)
 {

@@ -96,18 +96,27 @@ static void reader_expect(struct reader *reader, ssize_t length, uint32_t seed)
 	assert_int_equal(pattern_check(buffer, (size_t)length, seed), -1);
 }
 
-static void send_first_half(struct peer *peer)
+static struct frame large(const struct peer *peer, uint8_t flags, uint64_t seq)
 {
-	struct frame frame = {
+	return (struct frame){
 		.len = LARGE, .sport = PEER_PORT, .dport = rds_port(&peer->near),
-		.seq = peer->seq++,
+		.flags = flags, .seq = seq,
 	};
+}
+
+static void send_half_of(struct peer *peer, struct frame frame)
+{
 	uint8_t header[FRAME_HEADER];
 
 	pattern_fill(peer_out, LARGE, SEED);
 	frame_encode(&frame, header);
 	assert_int_equal(wire_send_bytes(peer->fd, header, FRAME_HEADER), 0);
 	assert_int_equal(wire_send_bytes(peer->fd, peer_out, HALF), 0);
+}
+
+static void send_first_half(struct peer *peer)
+{
+	send_half_of(peer, large(peer, 0, peer->seq++));
 }
 
 static void send_second_half(struct peer *peer)
@@ -166,10 +175,7 @@ static void ahead__then_another_message(void **state)
 static void ahead__then_a_reset(void **state)
 {
 	struct peer peer = peer_up(state);
-	struct frame again = {
-		.len = LARGE, .sport = PEER_PORT, .dport = rds_port(&peer.near),
-		.flags = FRAME_AGAIN,
-	};
+	struct frame again = large(&peer, FRAME_AGAIN, 0);
 	struct reader reader;
 
 	begin(&peer, &reader, LARGE);
@@ -189,11 +195,7 @@ static void ahead__then_a_reset(void **state)
 static void ahead__then_it_is_a_duplicate(void **state)
 {
 	struct peer peer = peer_up(state);
-	struct frame old = {
-		.len = LARGE, .sport = PEER_PORT, .dport = rds_port(&peer.near),
-		.flags = FRAME_AGAIN, .seq = peer.seq,
-	};
-	uint8_t header[FRAME_HEADER];
+	struct frame old = large(&peer, FRAME_AGAIN, peer.seq);
 	struct reader reader;
 
 	peer_expect_delivery(&peer, 6);
@@ -201,10 +203,7 @@ static void ahead__then_it_is_a_duplicate(void **state)
 	assert_int_equal(rds_set_buffers(peer.rds, 4 << 20, 4 << 20), 0);
 	reader_start(&reader, peer.rds, LARGE);
 	reader_wait_asleep(&reader);
-	pattern_fill(peer_out, LARGE, SEED);
-	frame_encode(&old, header);
-	assert_int_equal(wire_send_bytes(peer.fd, header, FRAME_HEADER), 0);
-	assert_int_equal(wire_send_bytes(peer.fd, peer_out, HALF), 0);
+	send_half_of(&peer, old);
 	peer_expect_moved(&peer, "recv_read_ahead", 1);
 	send_second_half(&peer);
 	peer_expect_moved(&peer, "recv_drop_old_seq", 1);
@@ -214,7 +213,8 @@ static void ahead__then_it_is_a_duplicate(void **state)
 	reader_expect(&reader, PEER_MESSAGE, 8);
 }
 
-static void ahead__then_time_is_over(void **state)
+/* A reader that has the beginning of a message when its time is over. */
+static struct peer peer_kept_waiting(void **state)
 {
 	struct peer peer = peer_up(state);
 	struct reader reader;
@@ -223,6 +223,14 @@ static void ahead__then_time_is_over(void **state)
 	begin(&peer, &reader, LARGE);
 	pthread_join(reader.thread, NULL);
 	assert_int_equal(reader.ret, -1);
+	return peer;
+}
+
+static void ahead__then_time_is_over(void **state)
+{
+	struct peer peer = peer_kept_waiting(state);
+	struct reader reader;
+
 	assert_int_equal(rds_set_timeouts(peer.rds, DEADLINE_USUAL_MS), 0);
 	reader_start(&reader, peer.rds, LARGE);
 	send_second_half(&peer);
@@ -231,12 +239,8 @@ static void ahead__then_time_is_over(void **state)
 
 static void ahead__then_it_is_closed(void **state)
 {
-	struct peer peer = peer_up(state);
-	struct reader reader;
+	struct peer peer = peer_kept_waiting(state);
 
-	assert_int_equal(rds_set_timeouts(peer.rds, 4000), 0);
-	begin(&peer, &reader, LARGE);
-	pthread_join(reader.thread, NULL);
 	topology_close(peer.topology, peer.rds);
 	send_second_half(&peer);
 	peer_expect_moved(&peer, "recv_drop_no_sock", 1);
