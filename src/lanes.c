@@ -2,9 +2,11 @@
 /*
  * lanes.c - which of a conn's TCP connections a message goes by.
  *
- * The sockets of a namespace are spread over 64 buckets, by a hash of their port and of the
- * addresses; a bucket's lane is its number modulo 8. All sockets of a bucket change lanes together.
- * A conn starts with lane 0 alone, so each bucket passes, once other lanes are up, through
+ * The pairs of sockets of a conn are spread over 64 buckets, by a hash of ports and addresses; a
+ * bucket's lane is its number modulo 8. All pairs of a bucket change lanes together. The hash does
+ * not tell the two ends apart, so an answer goes by the lane of its question, and the
+ * acknowledgements of TCP and of delivery go with it instead of in packets of their own. A conn
+ * starts with lane 0 alone, so each bucket passes, once other lanes are up, through
  *
  *   on lane 0 -----------> moving ------------> moved
  *             its lane is         nothing of it
@@ -12,7 +14,7 @@
  *
  * While it is moving new messages are held in its lane, without a sequence number, and go when the
  * last one of the bucket has left the queues of lane 0: it was acknowledged, or withdrawn. So no
- * message overtakes an earlier one of its socket, no other socket waits, and nobody polls.
+ * message overtakes an earlier one of its pair, no other pair waits, and nobody polls.
  *
  * A peer that was restarted has to agree on lanes anew. Until it does, the queues of the other
  * lanes are appended to that of lane 0, and their buckets are back on lane 0.
@@ -28,11 +30,13 @@
 /* Its objects would take a slot of 8 KiB of kmalloc each. */
 static struct kmem_cache *rdsz_lanes_cache;
 
-static unsigned int rdsz_lane_bucket(const struct rdsz_conn *conn, __be16 sport)
+/* The peer, be it of another byte order, finds the same; so there is no seed either. */
+static unsigned int rdsz_lane_bucket(const struct rdsz_conn *conn, __be16 sport, __be16 dport)
 {
-	return jhash_3words((__force u32)sport, (__force u32)conn->key.local.s6_addr32[3],
-			    (__force u32)conn->key.peer.s6_addr32[3],
-			    conn->rn->lane_seed) % RDSZ_BUCKETS;
+	__be32 hosts = conn->key.local.s6_addr32[3] ^ conn->key.peer.s6_addr32[3];
+	u16 a = be16_to_cpu(sport), b = be16_to_cpu(dport);
+
+	return jhash_3words(min(a, b), max(a, b), be32_to_cpu(hosts), 0) % RDSZ_BUCKETS;
 }
 
 static unsigned int rdsz_bucket_lane(unsigned int bucket)
@@ -60,7 +64,7 @@ static void rdsz_lanes_count_queue(struct rdsz_conn *conn, struct rdsz_lanes *la
 	struct rdsz_message *m;
 
 	list_for_each_entry(m, queue, path_node) {
-		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport);
+		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
 		rdsz_lanes_count(lanes, m);
 	}
 }
@@ -180,7 +184,7 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 	struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
 
 	if (lanes)
-		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport);
+		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
 	if (lanes && rdsz_bucket_moved(lanes, m->bucket)) {
 		path = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
 		spin_lock_bh(&path->lock);
@@ -197,22 +201,22 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 		rdsz_path_add(zero, m, &zero->send_queue);
 		path = zero;
 	} else {
-		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport);
+		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
 		path = rdsz_lanes_place(conn, lanes, m);
 	}
 	spin_unlock_bh(&zero->lock);
 	return path;
 }
 
-/* The lane that a socket's next message will most likely take. */
-struct rdsz_path *rdsz_lanes_of_port(struct rdsz_conn *conn, __be16 sport)
+/* The lane that the next message between two ports will most likely take. */
+struct rdsz_path *rdsz_lanes_of_ports(struct rdsz_conn *conn, __be16 sport, __be16 dport)
 {
 	struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
 	unsigned int bucket, lane;
 
 	if (!lanes)
 		return &conn->path;
-	bucket = rdsz_lane_bucket(conn, sport);
+	bucket = rdsz_lane_bucket(conn, sport, dport);
 	lane = rdsz_bucket_moved(lanes, bucket) ? rdsz_bucket_lane(bucket) : 0;
 	return rdsz_conn_lane(conn, lane);
 }

@@ -101,7 +101,6 @@ static struct rdsz_net *rdsz_net_alloc(struct net *net)
 		rn->gen_num = get_random_u32();
 	} while (!rn->gen_num);
 	rdsz_log_init(rn);
-	rn->lane_seed = get_random_u32();
 	rdsz_tcp_listen_init(rn);
 	rdsz_pending_init(rn);
 	rdsz_reap_init(rn);

@@ -106,7 +106,6 @@ struct rdsz_sysctl {
  * @inum: inode number of the namespace, for trace events of late completions too
  * @hists: histograms; NULL until they are first switched on, then there for good
  * @hist_on: measure
- * @lane_seed: of the hash that spreads sockets over lanes
  * @rx_tracers: sockets that asked for receive path latencies
  * @rcv_mem: bytes of memory held by unread messages
  * @rcv_paused: some path stopped reading at rcv_mem_max
@@ -147,7 +146,6 @@ struct rdsz_net {
 	u32			inum;
 	struct rdsz_hists __percpu *hists;
 	bool			hist_on;
-	u32			lane_seed;
 	atomic_t		rx_tracers;
 	atomic_long_t		rcv_mem;
 	bool			rcv_paused;
@@ -376,7 +374,7 @@ enum {
  * @tcp_end: TCP sequence just past the last byte, valid in the retrans queue
  * @dport: destination port, for cancel
  * @stamp: when it was made, see hist.h
- * @bucket: the group of sockets it belongs to, see lanes.c
+ * @bucket: the group of socket pairs it belongs to, see lanes.c
  */
 struct rdsz_message {
 	refcount_t		refs;
@@ -638,7 +636,7 @@ enum rdsz_spread {
 	RDSZ_SPREAD_AGREED,	/* both ends offer 8 */
 };
 
-#define RDSZ_BUCKETS	64	/* groups of sockets that change lanes together, per conn */
+#define RDSZ_BUCKETS	64	/* groups of socket pairs that change lanes together, per conn */
 
 /**
  * struct rdsz_lanes - what a conn has beyond its first lane
@@ -1002,7 +1000,7 @@ void rdsz_lanes_exit(void);
 void rdsz_lanes_free(struct rdsz_lanes *lanes);
 int rdsz_lanes_need(struct rdsz_conn *conn);
 struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m);
-struct rdsz_path *rdsz_lanes_of_port(struct rdsz_conn *conn, __be16 sport);
+struct rdsz_path *rdsz_lanes_of_ports(struct rdsz_conn *conn, __be16 sport, __be16 dport);
 void rdsz_lanes_left(struct rdsz_path *path, struct rdsz_message *m);
 void rdsz_lanes_fold(struct rdsz_path *path);
 void rdsz_lanes_poke(struct rdsz_conn *conn);

@@ -384,7 +384,7 @@ err_conn:
 /* Would pinning pay? Small payloads do not, nor does a path that copies anyway (veth, loopback). */
 static bool rdsz_send_pays(struct rdsz_send *s)
 {
-	struct rdsz_path *path = rdsz_lanes_of_port(s->conn, s->rs->local.port);
+	struct rdsz_path *path = rdsz_lanes_of_ports(s->conn, s->rs->local.port, s->to.port);
 	int threshold = READ_ONCE(s->rs->zc_threshold);
 
 	if (threshold < 0)

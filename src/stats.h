@@ -118,8 +118,8 @@
 	X(conn_remembered,		"conns made anew whose peer is remembered") \
 	X(conn_forgotten, \
 	  "conns let go that are not remembered: too many, or no memory") \
-	X(lane_moved,			"groups of sockets that went to a lane of their own") \
-	X(lane_held,			"messages held while their sockets changed lanes") \
+	X(lane_moved,			"groups of socket pairs that went to a lane of their own") \
+	X(lane_held,			"messages held while their group changed lanes") \
 	X(lane_given_up,		"connections down: the peer takes one only") \
 	X(tcp_no_port,			"connects put off: no local port was free for the lane") \
 	X(peer_restarts,		"handshakes of a peer that has been restarted") \

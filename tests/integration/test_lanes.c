@@ -314,6 +314,79 @@ static void order__idle_sockets_move_at_once(void **state)
 	assert_int_equal(counter_moved(&topology->ns[0], &before, "lane_held"), 0);
 }
 
+/* ---- what is on which lane ---- */
+
+static uint64_t unacked(const struct netns *ns, uint64_t bytes[DIAG_LANES], bool first)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	assert_true(diag_lanes_unacked(ns, RDS_TCP_PORT, bytes) >= 0);
+	for (i = !first; i < DIAG_LANES; i++)
+		sum += bytes[i];
+	return sum;
+}
+
+static void wait_unacked(const struct netns *ns, uint64_t least, bool first)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t bytes[DIAG_LANES], is;
+
+	while ((is = unacked(ns, bytes, first)) < least) {
+		if (deadline_over(&deadline))
+			fail_msg("%llu of %llu bytes are with TCP", (unsigned long long)is,
+				 (unsigned long long)least);
+		deadline_step();
+	}
+}
+
+/* What TCP has not acknowledged when the wire dies would be taken for what is sent after that. */
+static void wait_acked(const struct netns *ns)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t bytes[DIAG_LANES];
+
+	while (unacked(ns, bytes, true)) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+#define TOLD 10000	/* more than all frames of the module's own together */
+
+/* An answer goes by the lane of its question, and acknowledges it: both ends find the same lane. */
+static void answer__goes_by_the_lane_of_its_question(void **state)
+{
+	struct topology *topology = *state;
+	uint64_t there[DIAG_LANES], back[DIAG_LANES];
+	struct ends ends[FLOWS];
+	unsigned int used = 0;
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		ends[i] = ends_open(state);
+	there_and_back(&ends[0], 9000);
+	wait_lanes(topology);
+	settle(ends, 100);
+	settle(ends, 200);
+	wait_acked(&topology->ns[0]);
+	wait_acked(&topology->ns[1]);
+	topology_blackhole(topology, 0, true);
+	for (i = 0; i < FLOWS; i++) {
+		send_pattern(ends[i].tx, TOLD, 0, &ends[i].far);
+		send_pattern(ends[i].rx, TOLD, 0, &ends[i].near);
+	}
+	wait_unacked(&topology->ns[0], FLOWS * TOLD, true);
+	wait_unacked(&topology->ns[1], FLOWS * TOLD, true);
+	unacked(&topology->ns[0], there, true);
+	unacked(&topology->ns[1], back, true);
+	for (i = 0; i < DIAG_LANES; i++) {
+		assert_int_equal(there[i] / TOLD, back[i] / TOLD);
+		used += there[i] >= TOLD;
+	}
+	assert_true(used > 1);
+}
+
 static void kill_one(struct load *l, uint32_t times)
 {
 	diag_kill_lane(&l->topology->ns[times % 2], RDS_TCP_PORT, times % LANES);
@@ -356,53 +429,17 @@ static void kill__all_lanes_in_mid_stream(void **state)
 /* Of 1 MiB: more than may be retained, and than TCP's buffer will hold. */
 #define MANY 40
 
-static uint64_t unacked(const struct topology *topology, uint64_t bytes[DIAG_LANES], bool first)
-{
-	uint64_t sum = 0;
-	size_t i;
-
-	assert_true(diag_lanes_unacked(&topology->ns[0], RDS_TCP_PORT, bytes) >= 0);
-	for (i = !first; i < DIAG_LANES; i++)
-		sum += bytes[i];
-	return sum;
-}
-
-static void wait_unacked(const struct topology *topology, uint64_t least, bool first)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	uint64_t bytes[DIAG_LANES], is;
-
-	while ((is = unacked(topology, bytes, first)) < least) {
-		if (deadline_over(&deadline))
-			fail_msg("%llu of %llu bytes are with TCP", (unsigned long long)is,
-				 (unsigned long long)least);
-		deadline_step();
-	}
-}
-
-/* What TCP has not acknowledged when the wire dies would be taken for what is sent after that. */
-static void wait_acked(const struct topology *topology)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	uint64_t bytes[DIAG_LANES];
-
-	while (unacked(topology, bytes, true)) {
-		assert_false(deadline_over(&deadline));
-		deadline_step();
-	}
-}
-
 /* A pair whose messages go by a lane that is not the first; the wire is dead, so TCP shows it. */
 static struct ends *on_another_lane(struct ends *ends, size_t count)
 {
-	struct topology *topology = ends[0].topology;
-	uint64_t bytes[DIAG_LANES], before = unacked(topology, bytes, true);
+	const struct netns *ns = &ends[0].topology->ns[0];
+	uint64_t bytes[DIAG_LANES], before = unacked(ns, bytes, true);
 	size_t i;
 
 	for (i = 0; i < count; i++, before += 1000) {
 		send_pattern(ends[i].tx, 1000, 0, &ends[i].far);
-		wait_unacked(topology, before + 1000, true);
-		if (unacked(topology, bytes, false) >= 1000)
+		wait_unacked(ns, before + 1000, true);
+		if (unacked(ns, bytes, false) >= 1000)
 			return &ends[i];
 	}
 	fail_msg("all of %zu sockets are on the first lane", count);
@@ -426,14 +463,14 @@ static void again__more_than_may_be_retained(void **state)
 	there_and_back(&ends[0], 9000);
 	wait_lanes(topology);
 	settle(ends, 100);
-	wait_acked(topology);
+	wait_acked(&topology->ns[0]);
 	topology_blackhole(topology, 0, true);
 	busy = on_another_lane(ends, FLOWS);
 	assert_int_equal(rds_set_buffers(busy->tx, 2 * MANY * MIB, 0), 0);
 	assert_int_equal(rds_set_buffers(busy->rx, 0, 2 * MANY * MIB), 0);
 	for (i = 0; i < MANY; i++)
 		send_pattern(busy->tx, MIB, (uint32_t)i, &busy->far);
-	wait_unacked(topology, RETAINED_MAX + 4 * MIB, false);
+	wait_unacked(&topology->ns[0], RETAINED_MAX + 4 * MIB, false);
 
 	/* The next connection has a small buffer; this one does not get the time to drain. */
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", MIB / 4), 0);
@@ -632,6 +669,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, ports__reserved_ones_are_left_alone, both_sides);
 	SUITE_ADD(&suite, order__idle_sockets_move_at_once, both_sides);
 	SUITE_ADD(&suite, order__while_lanes_open_under_load, both_sides);
+	SUITE_ADD(&suite, answer__goes_by_the_lane_of_its_question, both_sides);
 	SUITE_ADD(&suite, kill__one_lane_in_mid_stream, both_sides);
 	SUITE_ADD(&suite, kill__all_lanes_in_mid_stream, both_sides);
 	SUITE_ADD(&suite, again__more_than_may_be_retained, both_sides);
