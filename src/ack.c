@@ -10,7 +10,9 @@
  * that nothing is forgotten.
  *
  * The other direction: frames that go out anyway carry our h_ack. Where none goes, a frame of its
- * own does, after RDSZ_ACK_MSGS messages or RDSZ_ACK_BYTES bytes, or after RDSZ_ACK_DELAY_NS.
+ * own does, after RDSZ_ACK_MSGS messages or RDSZ_ACK_BYTES bytes, or after one to two times
+ * RDSZ_ACK_DELAY_NS: the timer, once started, is not stopped by a frame that carries what it was
+ * started for. When it runs it then gives what came later the same time.
  *
  * What was learned from the peer, and what we owe it, is written under the lock of the TCP socket
  * and belongs to one connection.
@@ -20,7 +22,7 @@
 
 #define RDSZ_ACK_MSGS		64
 #define RDSZ_ACK_BYTES		(256 * 1024)
-#define RDSZ_ACK_DELAY_NS	(1 * NSEC_PER_MSEC)
+#define RDSZ_ACK_DELAY_NS	(800 * NSEC_PER_USEC)
 
 /*
  * No more than this is retained per path, or a peer that acknowledges nothing could make us keep
@@ -222,6 +224,14 @@ static bool rdsz_ack_owed(const struct rdsz_path *path)
 		READ_ONCE(path->rx_ack) != READ_ONCE(path->tx_ack);
 }
 
+static void rdsz_ack_later(struct rdsz_path *path)
+{
+	if (test_and_set_bit(RDSZ_PATH_ACK_TIMER, &path->flags))
+		return;
+	WRITE_ONCE(path->timed_ack, READ_ONCE(path->rx_ack));
+	hrtimer_start(&path->ack_timer, ns_to_ktime(RDSZ_ACK_DELAY_NS), HRTIMER_MODE_REL_SOFT);
+}
+
 static void rdsz_ack_now(struct rdsz_path *path)
 {
 	/* What is owed was written before; pairs with rdsz_ack_take_due(). */
@@ -247,9 +257,8 @@ void rdsz_ack_after_read(struct rdsz_path *path, u32 snd_una)
 	if (path->rx_ack - READ_ONCE(path->tx_ack) >= RDSZ_ACK_MSGS ||
 	    path->rx_bytes - READ_ONCE(path->tx_ack_bytes) >= RDSZ_ACK_BYTES)
 		rdsz_ack_now(path);
-	else if (!test_and_set_bit(RDSZ_PATH_ACK_TIMER, &path->flags))
-		hrtimer_start(&path->ack_timer, ns_to_ktime(RDSZ_ACK_DELAY_NS),
-			      HRTIMER_MODE_REL_SOFT);
+	else
+		rdsz_ack_later(path);
 }
 
 static enum hrtimer_restart rdsz_ack_timer(struct hrtimer *timer)
@@ -258,8 +267,12 @@ static enum hrtimer_restart rdsz_ack_timer(struct hrtimer *timer)
 
 	clear_bit(RDSZ_PATH_ACK_TIMER, &path->flags);
 	smp_mb__after_atomic();	/* clear, then look: who owes more from now on starts it again */
-	if (rdsz_ack_owed(path))
+	if (!rdsz_ack_owed(path))
+		return HRTIMER_NORESTART;
+	if (READ_ONCE(path->tx_ack) < READ_ONCE(path->timed_ack))
 		rdsz_ack_now(path);
+	else
+		rdsz_ack_later(path);
 	return HRTIMER_NORESTART;
 }
 
@@ -325,6 +338,7 @@ void rdsz_ack_forget(struct rdsz_path *path)
 	path->peer_ack = 0;
 	path->rx_ack = 0;
 	path->tx_ack = 0;
+	path->timed_ack = 0;
 	path->tx_ack_bytes = path->rx_bytes;
 	clear_bit(RDSZ_PATH_ACK_DUE, &path->flags);
 }

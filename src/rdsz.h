@@ -557,6 +557,8 @@ struct rdsz_path_log {
  * @rx_bytes: bytes delivered or refused
  * @tx_ack: the last rx_ack that was sent; it and @tx_ack_bytes are written by who transmits
  * @tx_ack_bytes: the rx_bytes that belong to it
+ * @timed_ack: the rx_ack that @ack_timer was started for; written by whoever set
+ *	RDSZ_PATH_ACK_TIMER
  * @ack_timer: bounds how late an acknowledgement may be
  * @rx_gen: incarnation of the peer that @next_rx_seq is about, 0 = not known; written likewise
  * @accepted: connection handed over by the listener, xchg'ed
@@ -602,6 +604,7 @@ struct rdsz_path {
 	u64			rx_bytes;
 	u64			tx_ack;
 	u64			tx_ack_bytes;
+	u64			timed_ack;
 	struct hrtimer		ack_timer;
 
 	struct socket		*accepted;
