@@ -499,6 +499,7 @@ enum {
 	RDSZ_PATH_RETAIN_FULL,	/* transmission waits until less is retained */
 	RDSZ_PATH_ACK_DUE,	/* the peer waits for an acknowledgement of deliveries */
 	RDSZ_PATH_ACK_TIMER,	/* ack_timer runs */
+	RDSZ_PATH_PART_TIMER,	/* part_timer of the TCP connection runs */
 	RDSZ_PATH_OFFERED,	/* lanes were offered on this connection (lane 0) */
 	RDSZ_PATH_INTRODUCED,	/* a handshake of ours went out on this connection */
 	RDSZ_PATH_OFFER_ACKED,	/* the peer has that offer */

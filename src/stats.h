@@ -144,6 +144,7 @@
 	X(msg_retained_done,		"such messages kept no longer") \
 	X(retain_full, \
 	  "times transmission stopped because too much was retained") \
+	X(recv_part_late,		"parts of messages that were read before they were whole") \
 	X(recv_read_ahead,		"messages that a sleeping reader began to copy early") \
 	X(recv_copied_small,		"received pieces copied out of badly filled buffers") \
 	X(peer_errors,			"unreachable peers told to sockets with RDSZC_PEER_ERROR") \

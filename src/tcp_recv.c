@@ -62,6 +62,7 @@ static int rdsz_recv_begin_payload(struct rdsz_tcp *tcp)
 	if (!tcp->inc)
 		return -ENOMEM;
 	tcp->inc_got = 0;
+	rdsz_part_begin(tcp);
 	tcp->inc->stages[RDSZ_RX_HEADER] = tcp->hdr_time;
 	tcp->inc->stages[RDSZ_RX_START] = rdsz_rx_stamp(tcp->path->conn->rn);
 	return 0;
@@ -163,6 +164,7 @@ static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 	/* A frame that had to wait for memory may need no byte to go on. */
 	if (rdsz_recv_frame_complete(tcp))
 		desc.error = rdsz_recv_step(tcp, NULL, 0, 0);
+	rdsz_part_reads(tcp, sk);
 	if (!desc.error)
 		tcp_read_sock(sk, &desc, rdsz_recv_actor);
 	if (tcp->inc)
@@ -190,7 +192,8 @@ void rdsz_tcp_data_ready(struct sock *sk)
 	tcp = rdsz_tcp_of(sk);
 	if (tcp) {
 		rdsz_stat_inc(tcp->path->conn->rn, tcp_data_ready_calls);
-		rdsz_tcp_read(tcp, sk);
+		if (rdsz_part_is_there(tcp, sk))
+			rdsz_tcp_read(tcp, sk);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }

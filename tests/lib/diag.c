@@ -28,6 +28,7 @@ struct found {
 	struct inet_diag_sockid id[FOUND_MAX];
 	uint8_t families[FOUND_MAX];
 	uint32_t unacked[FOUND_MAX];
+	uint32_t unread[FOUND_MAX];
 };
 
 static unsigned int lane_of(const struct found *found, const struct inet_diag_sockid *id)
@@ -63,6 +64,7 @@ static int on_socket(const struct nlmsghdr *header, void *data)
 	if (found->count < FOUND_MAX) {
 		found->id[found->count] = message->id;
 		found->unacked[found->count] = message->idiag_wqueue;
+		found->unread[found->count] = message->idiag_rqueue;
 		found->families[found->count++] = message->idiag_family;
 	}
 	return MNL_CB_OK;
@@ -206,6 +208,19 @@ int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIA
 	for (i = 0; i < found.count; i++)
 		bytes[lane_of(&found, &found.id[i])] += found.unacked[i];
 	return rc;
+}
+
+long diag_unread(const struct netns *ns, uint16_t port)
+{
+	struct found found = { .port = port, .lane = -1 };
+	long sum = 0;
+	size_t i;
+
+	if (run(ns, &found, false) < 0)
+		return -1;
+	for (i = 0; i < found.count; i++)
+		sum += found.unread[i];
+	return sum;
 }
 
 static bool one_each(const unsigned int count[DIAG_LANES])

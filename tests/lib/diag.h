@@ -37,4 +37,7 @@ bool diag_wait_lanes(const struct netns *ns, uint16_t port, const union rds_addr
  */
 int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIAG_LANES]);
 
+/* Bytes that have come by these connections and that nobody has read; -1: no answer. */
+long diag_unread(const struct netns *ns, uint16_t port);
+
 #endif
