@@ -191,10 +191,9 @@ TRACE_EVENT(rds_zc_pass,
 		__entry->lends = lends;
 		__entry->copied = copied;
 	),
-	TP_printk("netns=%u action=%s local=%pI6c peer=%pI6c messages=%u bytes=%u lends=%d "
-		  "copied=%d", __entry->netns, rdsz_show_action(__entry->action),
-		  __entry->local, __entry->peer, __entry->messages, __entry->bytes,
-		  __entry->lends, __entry->copied)
+	TP_printk("netns=%u action=%s local=%pI6c peer=%pI6c messages=%u bytes=%u lends=%d copied=%d",
+		  __entry->netns, rdsz_show_action(__entry->action), __entry->local, __entry->peer,
+		  __entry->messages, __entry->bytes, __entry->lends, __entry->copied)
 );
 
 /* A cookie was given back; it can be read from here on. */
