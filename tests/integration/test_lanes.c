@@ -144,6 +144,18 @@ static void settle(struct ends *ends, uint32_t seed)
 		there_and_back(&ends[i], seed_of(i, seed));
 }
 
+/* Pairs of sockets between two ends that have all lanes, each pair on its own. */
+static void open_on_lanes(void **state, struct ends ends[FLOWS])
+{
+	size_t i;
+
+	for (i = 0; i < FLOWS; i++)
+		ends[i] = ends_open(state);
+	there_and_back(&ends[0], 9000);
+	wait_lanes(*state);
+	settle(ends, 100);
+}
+
 /* ---- many pairs of sockets at once ---- */
 
 struct load {
@@ -363,11 +375,7 @@ static void answer__goes_by_the_lane_of_its_question(void **state)
 	unsigned int used = 0;
 	size_t i;
 
-	for (i = 0; i < FLOWS; i++)
-		ends[i] = ends_open(state);
-	there_and_back(&ends[0], 9000);
-	wait_lanes(topology);
-	settle(ends, 100);
+	open_on_lanes(state, ends);
 	settle(ends, 200);
 	wait_acked(&topology->ns[0]);
 	wait_acked(&topology->ns[1]);
@@ -458,11 +466,7 @@ static void again__more_than_may_be_retained(void **state)
 	size_t i;
 
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", 64 * MIB), 0);
-	for (i = 0; i < FLOWS; i++)
-		ends[i] = ends_open(state);
-	there_and_back(&ends[0], 9000);
-	wait_lanes(topology);
-	settle(ends, 100);
+	open_on_lanes(state, ends);
 	wait_acked(&topology->ns[0]);
 	topology_blackhole(topology, 0, true);
 	busy = on_another_lane(ends, FLOWS);
@@ -519,13 +523,8 @@ static void restart__with_fewer_lanes_and_with_more(void **state)
 	struct topology *topology = *state;
 	struct counters before;
 	struct ends ends[FLOWS];
-	size_t i;
 
-	for (i = 0; i < FLOWS; i++)
-		ends[i] = ends_open(state);
-	there_and_back(&ends[0], 9000);
-	wait_lanes(topology);
-	settle(ends, 100);
+	open_on_lanes(state, ends);
 	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 	restart(ends, 1);
 	wait_one(topology);
