@@ -546,7 +546,7 @@ struct rdsz_path_log {
  * @queued: what @send_queue holds; @unacked: what @retained and @retrans hold
  * @pinned: bytes of all three that lie in user pages
  * @log: what became of the path
- * @held: will be queued when their socket has nothing on lane 0 any more, see lanes.c
+ * @held: will be queued when their group has nothing on lane 0 any more, see lanes.c
  * @nr_pongs: pongs not yet acknowledged, bounded
  * @pings: limits pings; belongs to the reader of the TCP connection, like @next_rx_seq
  * @pass: the unfinished transmit pass; belongs to the owner of RDSZ_PATH_OWNED
@@ -559,7 +559,7 @@ struct rdsz_path_log {
  * @tx_ack: the last rx_ack that was sent; it and @tx_ack_bytes are written by who transmits
  * @tx_ack_bytes: the rx_bytes that belong to it
  * @timed_ack: the rx_ack that @ack_timer was started for; written by whoever set
- *	RDSZ_PATH_ACK_TIMER
+ *	RDSZ_PATH_ACK_TIMER, and forgotten with the connection
  * @ack_timer: bounds how late an acknowledgement may be
  * @rx_gen: incarnation of the peer that @next_rx_seq is about, 0 = not known; written likewise
  * @accepted: connection handed over by the listener, xchg'ed

@@ -20,7 +20,8 @@
  * @inc: message being received, once its header is complete
  * @inc_got: payload bytes of it
  * @part: how much of a message is to come together before it is read, see tcp_part.c
- * @part_wait: for how long it has been waited for; @part_timer ends the wait
+ * @part_wait: for how long it has been waited for; @part_timer ends the wait, and changes this
+ *	without the lock of the socket
  * @last_sent_nxt: TCP sequence at the start of the last message handed to TCP, under the path lock
  * @last_expected_una: just past its end, under the path lock
  * @last_seen_una: last acknowledgement looked at

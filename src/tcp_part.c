@@ -41,6 +41,21 @@ void rdsz_part_begin(struct rdsz_tcp *tcp)
 	tcp->part = max_t(u32, tcp->part, RDSZ_PART_MIN);
 }
 
+/* Bytes to wait for; 0: none. */
+static u32 rdsz_part_wanted(const struct rdsz_tcp *tcp, const struct sock *sk)
+{
+	if (!tcp->inc || tcp->part < RDSZ_PART_MIN)
+		return 0;
+	return min3(tcp->part, tcp_sk(sk)->rcv_wnd / 4, tcp->inc->len - tcp->inc_got);
+}
+
+/* What lies in TCP is in its way: where memory is short, it drops what comes behind it. */
+static bool rdsz_part_presses(const struct sock *sk)
+{
+	return tcp_under_memory_pressure(sk) ||
+		atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 4;
+}
+
 /**
  * rdsz_part_is_there() - TCP has got more: is it time to read?
  * @tcp: connection
@@ -48,14 +63,9 @@ void rdsz_part_begin(struct rdsz_tcp *tcp)
  */
 bool rdsz_part_is_there(struct rdsz_tcp *tcp, struct sock *sk)
 {
-	u32 want;
-
-	if (!tcp->inc || tcp->part < RDSZ_PART_MIN)
+	if (tcp_inq(sk) >= rdsz_part_wanted(tcp, sk) || rdsz_part_presses(sk))
 		return true;
-	want = min3(tcp->part, tcp_sk(sk)->rcv_wnd / 4, tcp->inc->len - tcp->inc_got);
-	if (tcp_inq(sk) >= want || atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 4)
-		return true;
-	if (tcp->part_wait == RDSZ_PART_NONE)
+	if (READ_ONCE(tcp->part_wait) == RDSZ_PART_NONE)
 		WRITE_ONCE(tcp->part_wait, RDSZ_PART_FRESH);
 	rdsz_part_time(tcp);
 	return false;
@@ -70,11 +80,12 @@ void rdsz_part_reads(struct rdsz_tcp *tcp, struct sock *sk)
 {
 	u32 there = tcp_inq(sk);
 
-	if (READ_ONCE(tcp->part_wait) == RDSZ_PART_OLD) {
+	if (tcp->inc && tcp->part >= RDSZ_PART_MIN && there >= tcp->part) {
+		tcp->part = min_t(u32, 2 * tcp->part, RDSZ_PART_MAX);
+	} else if (READ_ONCE(tcp->part_wait) == RDSZ_PART_OLD &&
+		   there < rdsz_part_wanted(tcp, sk)) {
 		rdsz_stat_inc(tcp->path->conn->rn, recv_part_late);
 		tcp->part = there / 2;
-	} else if (tcp->inc && tcp->part >= RDSZ_PART_MIN && there >= tcp->part) {
-		tcp->part = min_t(u32, 2 * tcp->part, RDSZ_PART_MAX);
 	}
 	WRITE_ONCE(tcp->part_wait, RDSZ_PART_NONE);
 }

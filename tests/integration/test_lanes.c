@@ -19,6 +19,7 @@
 #define LANES 8
 #define FLOWS 16
 #define LIMIT_MS 90000
+#define MIB (1 << 20)
 
 /* ---- connections ---- */
 
@@ -375,6 +376,8 @@ static void answer__goes_by_the_lane_of_its_question(void **state)
 	unsigned int used = 0;
 	size_t i;
 
+	/* All of it must fit, should one lane have most of it. */
+	topology_sysctl(topology, "tcp_sndbuf", MIB);
 	open_on_lanes(state, ends);
 	settle(ends, 200);
 	wait_acked(&topology->ns[0]);
@@ -432,7 +435,6 @@ static void kill__all_lanes_in_mid_stream(void **state)
 
 /* ---- more to send again than may be retained ---- */
 
-#define MIB (1 << 20)
 #define RETAINED_MAX (32 * MIB)
 /* Of 1 MiB: more than may be retained, and than TCP's buffer will hold. */
 #define MANY 40

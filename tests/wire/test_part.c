@@ -107,14 +107,16 @@ static void part__ends_with_the_message(void **state)
 		struct pieces pieces = begin(&peer, lengths[i], 0, peer.seq++);
 		struct frame next = {
 			.len = PEER_MESSAGE, .sport = PEER_PORT, .dport = rds_port(&peer.near),
-			.seq = peer.seq++,
 		};
+		uint64_t late;
 
 		more(&pieces, lengths[i] - 1);
 		expect_read(&peer);
+		late = peer_moved(&peer, "recv_part_late");
 		more(&pieces, 1);
-		peer_send(&peer, &next, peer_out);
 		arrives(&peer, lengths[i]);
+		assert_int_equal(peer_moved(&peer, "recv_part_late"), late);
+		peer_send(&peer, &next, peer_out);
 		arrives(&peer, PEER_MESSAGE);
 	}
 }
