@@ -211,13 +211,19 @@ int wire_send_bytes(int fd, const void *bytes, size_t length)
 	return 0;
 }
 
-int wire_send(int fd, const struct frame *frame, const void *payload)
+int wire_send_header(int fd, const struct frame *frame)
 {
-	static const uint8_t zeroes[1 << 20];
 	uint8_t header[FRAME_HEADER];
 
 	frame_encode(frame, header);
-	if (wire_send_bytes(fd, header, sizeof(header)))
+	return wire_send_bytes(fd, header, sizeof(header));
+}
+
+int wire_send(int fd, const struct frame *frame, const void *payload)
+{
+	static const uint8_t zeroes[1 << 20];
+
+	if (wire_send_header(fd, frame))
 		return -1;
 	return wire_send_bytes(fd, payload ? payload : zeroes, frame->len);
 }

@@ -63,6 +63,8 @@ int wire_connect(const struct netns *ns, const union rds_addr *local, const unio
 void wire_reset(int fd);
 
 int wire_send_bytes(int fd, const void *bytes, size_t length);
+/* A header alone; the payload is the caller's to send, or to leave out. */
+int wire_send_header(int fd, const struct frame *frame);
 /* A frame and frame->len bytes of payload (NULL: zeroes). */
 int wire_send(int fd, const struct frame *frame, const void *payload);
 /* A congestion map in which nothing is congested. */

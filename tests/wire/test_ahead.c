@@ -22,12 +22,6 @@
 #define BEGINNING (128 * 1024)	/* at least so much of it is copied early */
 #define SEED 5
 
-static const struct variant dialled[] = {
-	{ "the peer dials", WIRE_VETH, 0, 1, 0, 0 },
-	{ "the peer dials, v6", WIRE_VETH, 1, 1, 0, 0 },
-	{ 0 }
-};
-
 static uint8_t buffer[LARGE];
 
 struct reader {
@@ -106,11 +100,8 @@ static struct frame large(const struct peer *peer, uint8_t flags, uint64_t seq)
 
 static void send_half_of(struct peer *peer, struct frame frame)
 {
-	uint8_t header[FRAME_HEADER];
-
 	pattern_fill(peer_out, LARGE, SEED);
-	frame_encode(&frame, header);
-	assert_int_equal(wire_send_bytes(peer->fd, header, FRAME_HEADER), 0);
+	assert_int_equal(wire_send_header(peer->fd, &frame), 0);
 	assert_int_equal(wire_send_bytes(peer->fd, peer_out, HALF), 0);
 }
 
@@ -315,14 +306,14 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "ahead" };
 
 	pattern_prepare();
-	SUITE_ADD(&suite, ahead__then_the_rest, dialled);
-	SUITE_ADD(&suite, ahead__then_another_message, dialled);
-	SUITE_ADD(&suite, ahead__then_a_reset, dialled);
-	SUITE_ADD(&suite, ahead__then_it_is_a_duplicate, dialled);
-	SUITE_ADD(&suite, ahead__then_time_is_over, dialled);
-	SUITE_ADD(&suite, ahead__then_it_is_closed, dialled);
-	SUITE_ADD(&suite, ahead__into_a_small_buffer, dialled);
-	SUITE_ADD(&suite, ahead__into_a_hole, dialled);
-	SUITE_ADD(&suite, ahead__not_without_a_reader, dialled);
+	SUITE_ADD(&suite, ahead__then_the_rest, peer_dials);
+	SUITE_ADD(&suite, ahead__then_another_message, peer_dials);
+	SUITE_ADD(&suite, ahead__then_a_reset, peer_dials);
+	SUITE_ADD(&suite, ahead__then_it_is_a_duplicate, peer_dials);
+	SUITE_ADD(&suite, ahead__then_time_is_over, peer_dials);
+	SUITE_ADD(&suite, ahead__then_it_is_closed, peer_dials);
+	SUITE_ADD(&suite, ahead__into_a_small_buffer, peer_dials);
+	SUITE_ADD(&suite, ahead__into_a_hole, peer_dials);
+	SUITE_ADD(&suite, ahead__not_without_a_reader, peer_dials);
 	return suite_run(&suite, argc, argv);
 }

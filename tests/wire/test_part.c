@@ -16,12 +16,6 @@
 #define LITTLE 1000		/* less than any part */
 #define SEED 5
 
-static const struct variant dialled[] = {
-	{ "the peer dials", WIRE_VETH, 0, 1, 0, 0 },
-	{ "the peer dials, v6", WIRE_VETH, 1, 1, 0, 0 },
-	{ 0 }
-};
-
 /* A message in pieces. */
 struct pieces {
 	struct peer *peer;
@@ -35,11 +29,9 @@ static struct pieces begin(struct peer *peer, size_t length, uint8_t flags, uint
 		.len = (uint32_t)length, .sport = PEER_PORT, .dport = rds_port(&peer->near),
 		.flags = flags, .seq = seq,
 	};
-	uint8_t header[FRAME_HEADER];
 
 	pattern_fill(peer_out, length, SEED);
-	frame_encode(&frame, header);
-	assert_int_equal(wire_send_bytes(peer->fd, header, FRAME_HEADER), 0);
+	assert_int_equal(wire_send_header(peer->fd, &frame), 0);
 	return pieces;
 }
 
@@ -147,8 +139,8 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "part" };
 
 	pattern_prepare();
-	SUITE_ADD(&suite, part__of_a_slow_peer, dialled);
-	SUITE_ADD(&suite, part__ends_with_the_message, dialled);
-	SUITE_ADD(&suite, part__then_a_reset, dialled);
+	SUITE_ADD(&suite, part__of_a_slow_peer, peer_dials);
+	SUITE_ADD(&suite, part__ends_with_the_message, peer_dials);
+	SUITE_ADD(&suite, part__then_a_reset, peer_dials);
 	return suite_run(&suite, argc, argv);
 }

@@ -558,18 +558,15 @@ static void take(struct peer *peer, const struct row *row)
 static void send_row(struct peer *peer, const struct row *row)
 {
 	struct frame frame = row->frame;
-	uint8_t header[FRAME_HEADER];
 
 	if (row->fate == DELIVERED)
 		frame.dport = rds_port(&peer->near);
 	pattern_fill(peer_out, row->header_only ? 0 : frame.len, 77);
 	frame.seq = peer->seq++;
-	if (row->header_only) {
-		frame_encode(&frame, header);
-		assert_int_equal(wire_send_bytes(peer->fd, header, FRAME_HEADER), 0);
-	} else {
+	if (row->header_only)
+		assert_int_equal(wire_send_header(peer->fd, &frame), 0);
+	else
 		assert_int_equal(wire_send(peer->fd, &frame, peer_out), 0);
-	}
 }
 
 static void hostile(void **state, const struct row *row)

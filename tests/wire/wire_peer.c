@@ -11,6 +11,12 @@
 
 uint8_t peer_out[1 << 20], peer_in[1 << 20];
 
+const struct variant peer_dials[] = {
+	{ "the peer dials", WIRE_VETH, 0, 1, 0, 0 },
+	{ "the peer dials, v6", WIRE_VETH, 1, 1, 0, 0 },
+	{ 0 }
+};
+
 struct deadline soon(void)
 {
 	return deadline_in(DEADLINE_USUAL_MS);

@@ -16,6 +16,9 @@
 
 extern uint8_t peer_out[1 << 20], peer_in[1 << 20];
 
+/* For tests in which it does not matter who dials. */
+extern const struct variant peer_dials[];
+
 struct peer {
 	struct topology *topology;
 	const struct netns *ns;		/* the module's */
