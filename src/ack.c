@@ -26,7 +26,7 @@
 
 /*
  * No more than this is retained per path, or a peer that acknowledges nothing could make us keep
- * without bound. A good one owes what its TCP has not handed on yet, and two milliseconds of traffic.
+ * without bound. A good one owes what its TCP has not handed on yet, and 2 ms of traffic.
  */
 #define RDSZ_RETAIN_MAX		(32U << 20)
 
