@@ -331,7 +331,10 @@ struct rdsz_message *rdsz_ack_message(struct rdsz_path *path)
 
 /* ---- life ---- */
 
-/* The connection is closed, nothing of it runs: the next one may lead to somebody else. */
+/*
+ * The connection is closed, and the next one may lead to somebody else. Nothing of it runs but,
+ * maybe, ack_timer: it finds nothing owed, or sends what the next one owes a little early.
+ */
 void rdsz_ack_forget(struct rdsz_path *path)
 {
 	path->settle = false;

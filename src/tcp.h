@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tcp.h - what the four files of the TCP transport share.
+ * tcp.h - what the files of the TCP transport (tcp*.c) share.
  */
 #ifndef RDSZ_TCP_H
 #define RDSZ_TCP_H

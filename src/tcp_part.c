@@ -41,10 +41,13 @@ void rdsz_part_begin(struct rdsz_tcp *tcp)
 	tcp->part = max_t(u32, tcp->part, RDSZ_PART_MIN);
 }
 
-/* Bytes to wait for; 0: none. */
+/*
+ * Bytes to wait for; 0: none, as where timers do not run in time (highres=off), for which a message
+ * would come late.
+ */
 static u32 rdsz_part_wanted(const struct rdsz_tcp *tcp, const struct sock *sk)
 {
-	if (!tcp->inc || tcp->part < RDSZ_PART_MIN)
+	if (!tcp->inc || tcp->part < RDSZ_PART_MIN || hrtimer_resolution > RDSZ_PART_NS)
 		return 0;
 	return min3(tcp->part, tcp_sk(sk)->rcv_wnd / 4, tcp->inc->len - tcp->inc_got);
 }

@@ -4,8 +4,8 @@
  *
  * Runs where TCP says that data has come (softirq mostly), under the lock of the TCP socket, so
  * nothing here may sleep. What cannot go on for want of memory leaves the rest in TCP and comes
- * back from the worker a little later; what stops at rcv_mem_max comes back when messages were
- * read.
+ * back from the worker a little later; so does a part of a message that was waited for in vain
+ * (tcp_part.c); what stops at rcv_mem_max comes back when messages were read.
  */
 #include <net/tcp.h>
 
