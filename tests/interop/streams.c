@@ -44,17 +44,24 @@ void streams_allow_gaps(struct streams *streams, uint32_t gaps)
 		streams->out[i].flow.gaps = gaps;
 }
 
+/* For each of the streams, some of which may be long. */
+static unsigned int limit_ms(const struct streams *streams)
+{
+	return STREAMS_LIMIT_MS + streams->out[0].flow.count * STREAMS_MESSAGE_MS;
+}
+
 static void start(struct streams *streams)
 {
+	unsigned int limit = limit_ms(streams);
 	size_t i;
 
 	for (i = 0; i < streams->count; i++) {
 		struct stream *out = &streams->out[i], *in = &streams->in[i];
 
 		assert_int_equal(remote_receive_start(&out->pair.remote, &out->pair.near,
-						      &out->flow, STREAMS_LIMIT_MS), 0);
+						      &out->flow, limit), 0);
 		assert_int_equal(remote_send_start(&in->pair.remote, &in->pair.near, &in->flow,
-						   STREAMS_LIMIT_MS), 0);
+						   limit), 0);
 		assert_int_equal(flow_tx_open(&out->tx, out->pair.fd, &out->pair.far, &out->flow),
 				 0);
 		assert_int_equal(flow_rx_open(&in->rx, in->pair.fd, &in->pair.far, &in->flow), 0);
@@ -101,7 +108,7 @@ static bool done(const struct streams *streams)
 
 void streams_run(struct streams *streams, happening *happens, uint32_t times)
 {
-	struct deadline deadline = deadline_in(STREAMS_LIMIT_MS);
+	struct deadline deadline = deadline_in(limit_ms(streams));
 	size_t i;
 
 	start(streams);

@@ -12,6 +12,7 @@
 
 #define STREAMS_MAX 8
 #define STREAMS_LIMIT_MS 60000
+#define STREAMS_MESSAGE_MS 12	/* and for each message so much more: 3 when nothing else runs */
 
 struct stream {
 	struct pair pair;

@@ -388,6 +388,7 @@ static void row18_small_buffers_and_segments(void **state)
 	uint32_t count = (uint32_t)suite_argument("messages", 1500);
 	struct streams streams;
 
+	alarm((100 + count * STREAMS_MESSAGE_MS / 1000) * time_scale());
 	streams_open(&streams, *state, 1, count, 4096);
 	assert_int_equal(remote_sysctl(&streams.helper, "net/rds/tcp/rds_tcp_rcvbuf", 10000), 0);
 	if (system("tc qdisc add dev eth0 root netem delay 1ms && ip link set eth0 mtu 576"))
