@@ -25,24 +25,34 @@
 
 /* ---- strangers ---- */
 
-/* Connects from an address of the near end's namespace (NULL: any); -1 with errno if it cannot. */
-static int stranger_from(const struct topology *topology, const char *from)
+/* Connects to the far end, from an address (NULL: any); -1 with errno if it cannot. */
+static int stranger_in(const struct netns *ns, const struct topology *topology,
+		       const union rds_addr *own)
 {
-	union rds_addr to = rds_addr_port(&topology->far[0], RDS_TCP_PORT), own;
-	int fd = netns_in(&topology->ns[0], socket(to.sa.sa_family, SOCK_STREAM, 0));
+	union rds_addr to = rds_addr_port(&topology->far[0], RDS_TCP_PORT);
+	int fd = netns_in(ns, socket(to.sa.sa_family, SOCK_STREAM, 0));
 	int error;
 
 	assert_true(fd >= 0);
-	if (from) {
-		own = rds_addr(from, 0);
-		assert_int_equal(bind(fd, &own.sa, rds_addr_len(&own)), 0);
-	}
+	if (own)
+		assert_int_equal(bind(fd, &own->sa, rds_addr_len(own)), 0);
 	if (!connect(fd, &to.sa, rds_addr_len(&to)))
 		return fd;
 	error = errno;
 	close(fd);
 	errno = error;
 	return -1;
+}
+
+/* The same, in the near end's namespace. */
+static int stranger_from(const struct topology *topology, const char *from)
+{
+	union rds_addr own;
+
+	if (!from)
+		return stranger_in(&topology->ns[0], topology, NULL);
+	own = rds_addr(from, 0);
+	return stranger_in(&topology->ns[0], topology, &own);
 }
 
 static int stranger(const struct topology *topology)
@@ -248,6 +258,23 @@ static void unbound__and_bound_again(void **state)
 	assert_true(counter_moved(far, &before, "conn_refused_unbound") < 30);
 	ends.rx = topology_socket(topology, far, &ends.far);
 	receive_pattern(ends.rx, 100, 2, &ends.near);
+}
+
+/* ---- our own address ---- */
+
+/* Who has our address is on this machine, where no TCP is needed, or lies. */
+static void own_address__is_refused(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *far = &topology->ns[1];
+	union rds_addr own = rds_addr_port(&topology->far[0], 0);
+	struct counters before;
+
+	topology_socket(topology, far, &own);
+	assert_int_equal(counters_read(far, &before), 0);
+	assert_fails(stranger_in(far, topology, &topology->far[0]), ECONNREFUSED);
+	assert_int_equal(counter_moved(far, &before, "conn_refused_local"), 1);
+	assert_int_equal(counter_moved(far, &before, "tcp_accepts"), 0);
 }
 
 /* ---- before the first frame ---- */
@@ -621,6 +648,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, accept_from__refuses_others, small_first);
 	SUITE_ADD(&suite, unbound__is_refused, small_first);
 	SUITE_ADD(&suite, unbound__and_bound_again, small_first);
+	SUITE_ADD(&suite, own_address__is_refused, small_first);
 	SUITE_ADD(&suite, pending__silent_one_is_closed, small_first);
 	SUITE_ADD(&suite, pending__slow_header_is_closed, variants_one);
 	SUITE_ADD(&suite, pending__slow_header_in_time, variants_one);

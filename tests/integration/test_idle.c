@@ -4,6 +4,7 @@
  * matters is forgotten with it. Some tests are the other end themselves, by plain TCP sockets
  * (tests/wire).
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,33 @@ static void tombstone__knows_what_came_before(void **state)
 	peer_goes(&peer);
 }
 
+#define TOMBS_MAX 4096
+
+/* A namespace remembers so many; the oldest of more are forgotten. */
+static void tombstone__the_oldest_goes(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	const uint32_t count = TOMBS_MAX + 10;
+	struct counters before;
+	union rds_addr addr;
+	int fd = topology_near(topology, &addr);
+	uint32_t i;
+
+	assert_int_equal(netns_sysctl_set(near, "idle_ms", IDLE_MS), 0);
+	assert_int_equal(counters_read(near, &before), 0);
+	addr = rds_addr("198.18.0.0", PEER_PORT);	/* there is no way to any of these */
+	for (i = 1; i <= count; i++) {
+		union rds_addr away = addr;
+
+		away.in.sin_addr.s_addr = htonl(ntohl(addr.in.sin_addr.s_addr) + i);
+		assert_int_equal(rds_send(fd, NULL, 0, &away, MSG_DONTWAIT), 0);
+	}
+	topology_close(topology, fd);
+	assert_true(counter_wait(near, &before, "conn_reaped", count, soon()));
+	assert_int_equal(counter_moved(near, &before, "conn_forgotten"), count - TOMBS_MAX);
+}
+
 static void in_tree__keeps_its_connection(void **state)
 {
 	struct peer peer = peer_open(state);
@@ -223,6 +251,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, waiting__is_no_idleness, variants_one);
 	SUITE_ADD(&suite, pauses__lose_and_double_nothing, variants_wire);
 	SUITE_ADD(&suite, tombstone__knows_what_came_before, variants_one);
+	SUITE_ADD(&suite, tombstone__the_oldest_goes, variants_one);
 	SUITE_ADD(&suite, in_tree__keeps_its_connection, variants_one);
 	return suite_run(&suite, argc, argv);
 }

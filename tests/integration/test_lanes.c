@@ -433,6 +433,65 @@ static void kill__all_lanes_in_mid_stream(void **state)
 	kill_in_mid_stream(state, 200, kill_all);
 }
 
+/* ---- both ends connect at once ---- */
+
+#define DUELS 16
+#define DUEL_MESSAGES 4
+#define DUEL_SIZE 3000
+
+static void duel_send(const struct ends *ends, bool back, uint32_t seed)
+{
+	uint32_t i;
+
+	for (i = 0; i < DUEL_MESSAGES; i++)
+		send_pattern(back ? ends->rx : ends->tx, DUEL_SIZE, seed + i,
+			     back ? &ends->near : &ends->far);
+}
+
+static void duel_receive(const struct ends *ends, bool back, uint32_t seed)
+{
+	uint32_t i;
+
+	for (i = 0; i < DUEL_MESSAGES; i++)
+		receive_pattern(back ? ends->tx : ends->rx, DUEL_SIZE, seed + i,
+				back ? &ends->far : &ends->near);
+}
+
+/* All connections are gone, and both ends have messages for all lanes; they begin in turns. */
+static void duel(const struct ends *ends, uint32_t round)
+{
+	const uint32_t seed = 1000 * round;
+	bool back = round % 2;
+	uint32_t i;
+
+	assert_true(diag_kill(&ends[0].topology->ns[back], RDS_TCP_PORT) > 0);
+	for (i = 0; i < 2 * FLOWS; i++)
+		duel_send(&ends[i / 2], back ^ (i % 2), seed + 10 * i);
+	for (i = 0; i < 2 * FLOWS; i++)
+		duel_receive(&ends[i / 2], back ^ (i % 2), seed + 10 * i);
+}
+
+static void duel__with_much_waiting(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *large = &topology->ns[!topology->variant->swap];
+	struct ends ends[FLOWS];
+	struct counters before;
+	uint32_t round;
+
+	open_on_lanes(state, ends);
+	assert_int_equal(counters_read(large, &before), 0);
+	for (round = 0; round < DUELS; round++)
+		duel(ends, round);
+	wait_lanes(topology);
+	settle(ends, 20000);
+	print_message("# %u wake-ups, %u met a connection\n",
+		      (unsigned int)counter_moved(large, &before, "tcp_wakeups_sent"),
+		      (unsigned int)counter_moved(large, &before, "tcp_connect_raced"));
+	assert_true(counter_moved(large, &before, "tcp_wakeups_sent") >= 1);
+	assert_int_equal(counter_moved(large, &before, "conn_drop_protocol"), 0);
+}
+
 /* ---- more to send again than may be retained ---- */
 
 #define RETAINED_MAX (32 * MIB)
@@ -465,6 +524,7 @@ static void again__more_than_may_be_retained(void **state)
 {
 	struct topology *topology = *state;
 	struct ends ends[FLOWS], *busy;
+	struct counters before;
 	size_t i;
 
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", 64 * MIB), 0);
@@ -477,6 +537,7 @@ static void again__more_than_may_be_retained(void **state)
 	for (i = 0; i < MANY; i++)
 		send_pattern(busy->tx, MIB, (uint32_t)i, &busy->far);
 	wait_unacked(&topology->ns[0], RETAINED_MAX + 4 * MIB, false);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 
 	/* The next connection has a small buffer; this one does not get the time to drain. */
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_sndbuf", MIB / 4), 0);
@@ -486,6 +547,7 @@ static void again__more_than_may_be_retained(void **state)
 	for (i = 0; i < MANY; i++)
 		receive_pattern(busy->rx, MIB, (uint32_t)i, &busy->near);
 	there_and_back(busy, 9001);
+	assert_true(counter_moved(&topology->ns[0], &before, "retain_full") >= 1);
 }
 
 /* ---- a peer that is not what it was ---- */
@@ -673,6 +735,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, answer__goes_by_the_lane_of_its_question, both_sides);
 	SUITE_ADD(&suite, kill__one_lane_in_mid_stream, both_sides);
 	SUITE_ADD(&suite, kill__all_lanes_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, duel__with_much_waiting, both_sides);
 	SUITE_ADD(&suite, again__more_than_may_be_retained, both_sides);
 	SUITE_ADD(&suite, restart__with_fewer_lanes_and_with_more, both_sides);
 	SUITE_ADD(&suite, generation__of_a_restarted_peer_is_obeyed, large_side);

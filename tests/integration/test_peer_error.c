@@ -274,6 +274,34 @@ static void record__stays_without_control_room(void **state)
 	expect_record(&record, &far, ECONNREFUSED);
 }
 
+/* The queue is bounded by SO_RCVBUF: what has no room is counted, and SO_ERROR tells all the same. */
+static void record__has_no_room(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *ns = &topology->ns[0];
+	union rds_addr far = rds_addr_port(&topology->far[0], 4000), near;
+	struct counters before;
+	int fd = asking(topology, &near), records = 0;
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t told = 0, sent = 0;
+
+	assert_int_equal(rds_set(fd, SOL_SOCKET, SO_RCVBUF, 1), 0);
+	assert_int_equal(counters_read(ns, &before), 0);
+	/* A message is told of once, whatever waits for the next attempt with it. */
+	while (!counter_moved(ns, &before, "peer_errors_lost")) {
+		assert_false(deadline_over(&deadline));
+		if (sent == told)
+			send_pattern(fd, 100, (uint32_t)sent++, &far);
+		deadline_step();
+		told = counter_moved(ns, &before, "peer_errors");
+	}
+	assert_int_equal(so_error(fd), ECONNREFUSED);
+	while (read_record(fd, 64, 0).rc == 0)
+		records++;
+	assert_int_equal(records, told);
+	assert_in_range(records, 1, sent - 1);
+}
+
 /* Both kinds in one queue: errors first, cookies unharmed. */
 static void record__beside_cookies(void **state)
 {
@@ -307,6 +335,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, no_route__is_told_at_once, variants_wire);
 	SUITE_ADD(&suite, others__hear_nothing, variants_one);
 	SUITE_ADD(&suite, record__stays_without_control_room, variants_one);
+	SUITE_ADD(&suite, record__has_no_room, variants_one);
 	SUITE_ADD(&suite, record__beside_cookies, variants_one);
 	return suite_run(&suite, argc, argv);
 }

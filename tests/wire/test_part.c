@@ -82,6 +82,8 @@ static void part__of_a_slow_peer(void **state)
 		expect_read(&peer);
 	}
 	assert_int_equal(peer_moved(&peer, "recv_part_late"), late);
+	/* Nor does it hold a buffer for each of them. */
+	assert_true(peer_moved(&peer, "recv_copied_small") >= 20);
 	assert_int_equal(peer_moved(&peer, "recv_queued"), 0);
 	more(&pieces, LARGE - pieces.sent);
 	arrives(&peer, LARGE);

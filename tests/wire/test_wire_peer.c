@@ -192,6 +192,83 @@ static void handshake__unanswered(void **state)
 	} while (frame.flags == FRAME_MAP || frame_is_hello(&frame));
 	assert_int_equal(frame.len, PEER_MESSAGE);
 	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, 9), -1);
+	/* A map that tells nothing is an answer: one of in-tree. */
+	peer_expect_moved(&peer, "handshake_unanswered", 0);
+}
+
+/* One that says nothing at all is taken for in-tree, too, after ten seconds. */
+static void handshake__of_a_silent_peer(void **state)
+{
+	struct peer peer = peer_open(state);
+
+	peer_connect(&peer);
+	assert_true(counter_wait(peer.ns, &peer.before, "handshake_unanswered", 1,
+				 deadline_in(30000)));
+	peer_expect_delivery(&peer, 3);
+}
+
+/* In-tree of 7.x, which has eight lanes, comes back as one that has one. */
+static void handshake__with_lanes_and_without(void **state)
+{
+	struct peer peer = peer_open(state);
+	struct frame hello = { .dport = 1 };
+	int lane;
+
+	peer_connect(&peer);
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	frame_put_hello(hello.ext, 8, 1, true);
+	peer_send(&peer, &hello, NULL);
+	for (lane = 1; lane < 8; lane++) {
+		int fd = peer_owns(&peer, wire_accept(peer.listener, soon()));
+
+		assert_int_equal(wire_send_map(fd), 0);
+	}
+	peer_expect_moved(&peer, "conn_up", 8);
+	hello = (struct frame){ .sport = 1 };
+	frame_put_hello(hello.ext, 1, 2, false);
+	peer_send(&peer, &hello, NULL);
+	peer_expect_moved(&peer, "lane_given_up", 7);
+	peer_expect_moved(&peer, "peer_restarts", 1);
+	peer_expect_delivery(&peer, 4);
+}
+
+/* One of ours, by what it says of itself. */
+static void introduce(struct peer *peer)
+{
+	struct frame pong = { .dport = 1, .ext = { 5, 0, 1, 0x40, 1, 0, 0, 0, 1 } };
+	struct frame frame;
+
+	do {
+		assert_int_equal(wire_receive(peer->fd, &frame, NULL, soon()), 0);
+	} while (!frame_is_hello(&frame));
+	peer_send(peer, &pong, NULL);
+}
+
+/*
+ * It may acknowledge deliveries, then: what it was sent, and what it was sent before, but nothing
+ * else.
+ */
+static void acknowledgement__of_what_was_never_sent(void **state)
+{
+	struct peer peer = peer_open(state);
+	struct frame ack = { .len = PEER_MESSAGE, .sport = PEER_PORT }, frame;
+
+	peer_connect(&peer);
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	introduce(&peer);
+	peer_gets(&peer, PEER_MESSAGE, 1);
+	peer_next_message(&peer, &frame);
+	ack.dport = rds_port(&peer.near);
+	for (ack.ack = frame.seq; ack.ack + 2 > frame.seq; ack.ack--)
+		peer_send(&peer, &ack, peer_out);
+	peer_expect_moved(&peer, "recv_queued", 2);
+	assert_int_equal(peer_moved(&peer, "recv_drop_bad_ack"), 0);
+	ack.ack = UINT64_MAX;	/* its own acknowledgements have numbers too */
+	peer_send(&peer, &ack, peer_out);
+	peer_expect_moved(&peer, "recv_drop_bad_ack", 1);
+	peer_expect_moved(&peer, "conn_drop_protocol", 1);
+	assert_int_not_equal(wire_wait_end(peer.fd, soon()), WIRE_OPEN);
+	assert_int_equal(peer_moved(&peer, "recv_queued"), 2);
 }
 
 /* ---- congestion: rows 15 and 16 ---- */
@@ -323,6 +400,32 @@ static void wakeup__of_the_peer_is_answered(void **state)
 }
 
 /* Messages until one with this seed; the others must not be there. */
+/* Nothing that connects to the peer gets through from now on. */
+static void fill_listener(struct peer *peer)
+{
+	union rds_addr local = rds_addr_port(&peer->far, 0);
+
+	assert_int_equal(listen(peer->listener, 0), 0);
+	peer_owns(peer, wire_connect(&peer->topology->ns[1], &local, &peer->far, soon()));
+}
+
+/* While we wait for ours to get through, the peer connects: that is what it was for. */
+static void wakeup__meets_a_connection(void **state)
+{
+	struct peer peer = peer_open(state);
+	struct frame frame;
+
+	fill_listener(&peer);
+	peer_gets(&peer, PEER_MESSAGE, 4);
+	peer_expect_moved(&peer, "tcp_wakeups_sent", 1);
+	peer_connect(&peer);
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	peer_expect_moved(&peer, "tcp_connect_raced", 1);
+	peer_expect_moved(&peer, "conn_up", 1);
+	expect_message(&peer, &frame, PEER_MESSAGE, 4);
+	peer_expect_delivery(&peer, 5);
+}
+
 static void expect_first_message(struct peer *peer, uint32_t seed, uint64_t *seq, uint8_t *flags)
 {
 	struct frame frame;
@@ -644,12 +747,16 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, pings__both_ways, each);
 	SUITE_ADD(&suite, handshake__is_answered, each);
 	SUITE_ADD(&suite, handshake__unanswered, each);
+	SUITE_ADD(&suite, handshake__of_a_silent_peer, dialling);
+	SUITE_ADD(&suite, handshake__with_lanes_and_without, dialling);
+	SUITE_ADD(&suite, acknowledgement__of_what_was_never_sent, each);
 	SUITE_ADD(&suite, congestion__our_reader_does_not_read, each);
 	SUITE_ADD(&suite, congestion__closing_clears, dialling);
 	SUITE_ADD(&suite, congestion__the_peer_says_so, each);
 	SUITE_ADD(&suite, congestion__a_map_has_no_other_flag, dialling);
 	SUITE_ADD(&suite, wakeup__of_ours_carries_nothing, dialled);
 	SUITE_ADD(&suite, wakeup__of_the_peer_is_answered, dialling);
+	SUITE_ADD(&suite, wakeup__meets_a_connection, dialled);
 	SUITE_ADD(&suite, reset__before_a_frame_of_the_peer, dialling);
 	SUITE_ADD(&suite, reset__after_a_frame_of_the_peer, dialling);
 	SUITE_ADD(&suite, cut__within_a_header, each);
