@@ -106,6 +106,9 @@ static void row_029__vectors(void **state)
 		iov[i] = (struct iovec){ .iov_base = big + i, .iov_len = 1 };
 	pattern_fill(big, ARRAY_SIZE(iov), 4);
 	answers(send_vector(&ends, iov, 1025), EMSGSIZE);
+	answers(recvmsg(ends.rx, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = 1025 },
+			MSG_DONTWAIT), EMSGSIZE);
+	answers(writev(ends.tx, iov, 1025), EINVAL);
 	returns(send_vector(&ends, iov, 1024), 1024);
 	receive_pattern(ends.rx, 1024, 4, &ends.near);
 	answers(rds_send(ends.tx, half, 8192, &ends.far, 0), EFAULT);
