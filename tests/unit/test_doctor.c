@@ -67,6 +67,14 @@ static void take(const char *name)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void remove_folder(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s%s", root, name);
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* A variable of one byte, behind its attributes. */
 static void put_variable(const char *name, unsigned char value)
 {
@@ -126,11 +134,12 @@ static int no_machine(void **state)
 	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* What doctor writes, as JSON. */
-static const char *doctor(int status)
+/* What doctor writes of a kernel, as JSON. */
+static const char *doctor_of(const char *release, int status)
 {
 	static char text[16384];
-	char *argv[] = { "rdszc", "doctor", "-j", "-r", root, "-k", RELEASE, NULL };
+	char *argv[] = { "rdszc", "doctor", "-j", "-r", root, "-k", (char *)release,
+			 NULL };
 	int out[2], ended, size = 0, got;
 	pid_t pid;
 
@@ -154,6 +163,11 @@ static const char *doctor(int status)
 		print_error("%s", text);
 	assert_int_equal(WEXITSTATUS(ended), status);
 	return text;
+}
+
+static const char *doctor(int status)
+{
+	return doctor_of(RELEASE, status);
 }
 
 /* The line of a check has this status and, unless NULL, this command. */
@@ -202,6 +216,7 @@ static void doctor__nothing_to_build_with(void **state)
 	assert_told(doctor(0), "headers", "note", "apt install linux-headers-" RELEASE);
 	take(MODULE);
 	take("/usr/bin/gcc-12");
+	put("/var/lib/dkms/rds_zc/kernel", "");
 	text = doctor(1);
 	assert_told(text, "module", "bad", "dkms autoinstall -k " RELEASE);
 	assert_told(text, "headers", "bad", "apt install linux-headers-" RELEASE);
@@ -211,6 +226,66 @@ static void doctor__nothing_to_build_with(void **state)
 	text = doctor(1);
 	assert_told(text, "module", "bad", "apt install ./rds-zc-dkms_*.deb");
 	assert_told(text, "compiler", "bad", "apt install make");
+	put_program("/usr/sbin/dkms");
+	take("/var/lib/dkms/rds_zc/kernel");
+	remove_folder("/var/lib/dkms/rds_zc");
+	assert_told(doctor(1), "module", "bad", "apt install ./rds-zc-dkms_*.deb");
+}
+
+/* What a machine of another distribution, that has nothing of what it takes, is told. */
+static void bare_machine(const char *packager)
+{
+	take("/usr/bin/apt-get");
+	put_program(packager);
+	take("/lib/modules/" RELEASE "/build/Makefile");
+	take(MODULE);
+	take("/usr/bin/gcc-12");
+	take("/usr/bin/make");
+}
+
+static void doctor__on_fedora(void **state)
+{
+	const char *text;
+
+	(void)state;
+	bare_machine("/usr/bin/dnf");
+	text = doctor(1);
+	assert_told(text, "module", "bad", "dnf install ./rds_zc-dkms-*.rpm");
+	assert_told(text, "headers", "bad", "dnf install kernel-devel-" RELEASE);
+	assert_told(text, "compiler", "bad", "dnf install make");
+	put_program("/usr/bin/make");
+	assert_told(doctor(1), "compiler", "bad", "dnf install gcc");
+	put("/boot/config-" RELEASE, "CONFIG_CC_VERSION_TEXT=\"gcc (GCC) 14.2.1\"\n");
+	assert_told(doctor(1), "compiler", "bad", "dnf install gcc");
+}
+
+static void doctor__on_arch(void **state)
+{
+	const char *text;
+
+	(void)state;
+	bare_machine("/usr/bin/pacman");
+	text = doctor(1);
+	assert_told(text, "module", "bad", "pacman -U rds_zc-dkms-*.pkg.tar.zst");
+	assert_told(text, "headers", "bad", "pacman -S linux-headers");
+	assert_told(text, "compiler", "bad", "pacman -S make");
+	put_program("/usr/bin/make");
+	put("/boot/config-" RELEASE, "CONFIG_CC_VERSION_TEXT=\"clang version 19.1.7\"\n");
+	assert_told(doctor(1), "compiler", "bad", "pacman -S clang");
+	assert_told(doctor_of("6.12.9-1-lts", 1), "headers", "bad",
+		    "pacman -S linux-lts-headers");
+}
+
+static void doctor__on_another_system(void **state)
+{
+	const char *text;
+
+	(void)state;
+	bare_machine("/usr/bin/emerge");
+	text = doctor(1);
+	assert_told(text, "module", "bad", "make dkms-install && dkms install rds_zc/test");
+	assert_told(text, "headers", "bad", "install the headers of kernel " RELEASE);
+	assert_told(text, "compiler", "bad", "install make");
 }
 
 static void doctor__another_compiler(void **state)
@@ -312,6 +387,12 @@ static void secure_boot__key_is_not_enrolled(void **state)
 	put_program("/usr/bin/mokutil");
 	assert_told(doctor(1), "mok", "bad",
 		    "mokutil --import /var/lib/dkms/mok.pub && reboot  # then: Enroll MOK");
+	take("/usr/bin/mokutil");
+	take("/usr/bin/apt-get");
+	put_program("/usr/bin/dnf");
+	assert_told(doctor(1), "mok", "bad",
+		    "dnf install mokutil && mokutil --import /var/lib/dkms/mok.pub && reboot"
+		    "  # then: Enroll MOK");
 	put(EFI "efivars/MokNew" SHIM, "attr" KEY);
 	assert_told(doctor(1), "mok", "bad",
 		    "reboot  # then: Enroll MOK, with the password of mokutil");
@@ -355,6 +436,14 @@ static void lockdown__by_the_command_line(void **state)
 	put("/proc/cmdline", "root=/dev/vda1 lockdown=confidentiality ro\n");
 	assert_told(doctor(1), "lockdown", "bad",
 		    "sed -i 's/ *lockdown=[a-z]*//' /etc/default/grub && update-grub && reboot");
+	take("/usr/bin/apt-get");
+	put_program("/usr/bin/pacman");
+	assert_told(doctor(1), "lockdown", "bad",
+		    "sed -i 's/ *lockdown=[a-z]*//' /etc/default/grub"
+		    " && grub-mkconfig -o /boot/grub/grub.cfg && reboot");
+	put_program("/usr/sbin/grubby");
+	assert_told(doctor(1), "lockdown", "bad",
+		    "grubby --update-kernel=ALL --remove-args=lockdown && reboot");
 	put("/sys/module/rds_zc/version", "1\n");
 	assert_told(doctor(0), "lockdown", "ok", NULL);
 }
@@ -364,7 +453,7 @@ static void sig_enforce__content(void **state)
 	(void)state;
 	put("/sys/module/module/parameters/sig_enforce", "Y\n");
 	assert_told(doctor(1), "sig-enforce", "bad",
-		    "install a kernel without CONFIG_MODULE_SIG_FORCE");
+		    "apt install linux-image-amd64 && reboot");
 	put("/proc/cmdline", "module.sig_enforce=1\n");
 	assert_told(doctor(1), "sig-enforce", "bad",
 		    "sed -i 's/ *module.sig_enforce[=1]*//' /etc/default/grub && update-grub"
@@ -388,6 +477,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		ON(machine, doctor__content),
 		ON(machine, doctor__nothing_to_build_with),
+		ON(machine, doctor__on_fedora),
+		ON(machine, doctor__on_arch),
+		ON(machine, doctor__on_another_system),
 		ON(machine, doctor__another_compiler),
 		ON(machine, doctor__a_compiler_of_a_long_name),
 		ON(machine, doctor__a_taken_port),

@@ -98,19 +98,6 @@ bool is_loaded(const char *module)
 	return !access(at("/sys/module/%s", module), F_OK);
 }
 
-/* The words of the distribution for "install the headers of this kernel". */
-static void headers_command(const char *release, char *text, size_t size)
-{
-	if (on_path("apt-get"))
-		snprintf(text, size, "apt install linux-headers-%s", release);
-	else if (on_path("dnf"))
-		snprintf(text, size, "dnf install kernel-devel-%s", release);
-	else if (on_path("pacman"))
-		snprintf(text, size, "pacman -S linux-headers");
-	else
-		snprintf(text, size, "install the headers of kernel %s", release);
-}
-
 bool module_file(const char *release, char *path, size_t size)
 {
 	static const char * const folders[] = {
@@ -147,7 +134,7 @@ static void check_headers(const char *release)
 		tell(GOOD, "headers", NULL, "of kernel %s are there", release);
 		return;
 	}
-	headers_command(release, command, sizeof(command));
+	headers_command(command, sizeof(command), release);
 	tell(without_build(release), "headers", command,
 	     "of kernel %s are missing: the module cannot be built for it", release);
 }
@@ -180,15 +167,15 @@ static void check_compiler(const char *release)
 	if (*full)
 		name = strstr(full, "-gcc") ? strstr(full, "-gcc") + 1 : full;
 	if (!on_path("make")) {
-		tell(verdict, "compiler", on_path("apt-get") ? "apt install make" : "install make",
-		     "there is no make");
+		install_command(command, sizeof(command), "make");
+		tell(verdict, "compiler", command, "there is no make");
 		return;
 	}
 	if (on_path(name) || (*full && on_path(full))) {
 		tell(GOOD, "compiler", NULL, "%s, as the kernel wants, is there", name);
 		return;
 	}
-	snprintf(command, sizeof(command), "%sinstall %s", on_path("apt-get") ? "apt " : "", name);
+	compiler_command(command, sizeof(command), name);
 	if (on_path("gcc"))
 		tell(NOTE, "compiler", command, "the kernel was built with %s, there is only gcc",
 		     name);
@@ -241,8 +228,11 @@ static void check_module(const char *release)
 		tell(NOTE, "module", "modprobe rds_zc", "rds_zc is installed, but not loaded");
 		return;
 	}
-	snprintf(command, sizeof(command), on_path("dkms") ? "dkms autoinstall -k %s" :
-		 "apt install ./rds-zc-dkms_*.deb", release);
+	/* Where dkms does not know it, there is no package of ours yet. */
+	if (on_path("dkms") && !access(at("/var/lib/dkms/rds_zc"), F_OK))
+		snprintf(command, sizeof(command), "dkms autoinstall -k %s", release);
+	else
+		snprintf(command, sizeof(command), "%s", module_command());
 	tell(BAD, "module", command, "there is no rds_zc for kernel %s", release);
 }
 

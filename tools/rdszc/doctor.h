@@ -24,6 +24,18 @@ bool is_loaded(const char *module);
 /* Where modprobe finds ours. */
 bool module_file(const char *release, char *path, size_t size);
 
+/*
+ * doctor_words.c: how this distribution installs a package, the headers of a kernel, a compiler by
+ * the name that the kernel's configuration has, our module, a kernel of its own; and how an
+ * argument, with what may follow its name, goes from the kernel's command line.
+ */
+void install_command(char *text, size_t size, const char *package);
+void headers_command(char *text, size_t size, const char *release);
+void compiler_command(char *text, size_t size, const char *name);
+const char *module_command(void);
+void kernel_command(char *text, size_t size);
+void without_argument(char *text, size_t size, const char *name, const char *value);
+
 /* doctor_signing.c: Secure Boot, the machine owner's key, lockdown, enforced signatures. */
 void check_signing(const char *release);
 

@@ -131,9 +131,21 @@ static bool is_waiting(void)
 	return !access(at(EFI "/efivars/MokNew-" SHIM), F_OK);
 }
 
+/* Begins a command that needs mokutil, with what brings that, if it is not there. */
+static void with_mokutil(char *text, size_t size)
+{
+	*text = '\0';
+	if (on_path("mokutil"))
+		return;
+	install_command(text, size - strlen(" && "), "mokutil");
+	strcat(text, " && ");
+}
+
 static void check_key(const char *key)
 {
-	char command[160];
+	char command[224], first[64];
+
+	with_mokutil(first, sizeof(first));
 
 	switch (is_enrolled(key)) {
 	case 1:
@@ -147,14 +159,12 @@ static void check_key(const char *key)
 			return;
 		}
 		snprintf(command, sizeof(command),
-			 "%smokutil --import %s && reboot  # then: Enroll MOK",
-			 on_path("mokutil") ? "" : "apt install mokutil && ", key);
+			 "%smokutil --import %s && reboot  # then: Enroll MOK", first, key);
 		tell(trouble(), "mok", command, "the machine does not know the key of dkms (%s)",
 		     key);
 		return;
 	default:
-		snprintf(command, sizeof(command), "%smokutil --test-key %s",
-			 on_path("mokutil") ? "" : "apt install mokutil && ", key);
+		snprintf(command, sizeof(command), "%smokutil --test-key %s", first, key);
 		tell(NOTE, "mok", command, "the machine's list of keys cannot be read here");
 	}
 }
@@ -205,58 +215,54 @@ static void check_secure_boot(const char *release)
 	}
 }
 
-/* The word that switched it on, taken off the kernel's command line. */
-static const char *without(const char *word)
-{
-	static char command[192];
-
-	snprintf(command, sizeof(command),
-		 "sed -i 's/ *%s//' /etc/default/grub && update-grub && reboot", word);
-	return command;
-}
-
 /* "none [integrity] confidentiality": the one in brackets. With Secure Boot it is about keys. */
 static void check_lockdown(void)
 {
-	char line[128], cmdline[4096], mode[32];
+	char line[128], cmdline[4096], mode[32], command[192];
 
 	read_line(at("/sys/kernel/security/lockdown"), line, sizeof(line));
 	if (sscanf(line, "%*[^[][%31[a-z]", mode) != 1 && sscanf(line, "[%31[a-z]", mode) != 1)
 		strcpy(mode, "none");
 	read_line(at("/proc/cmdline"), cmdline, sizeof(cmdline));
-	if (!strcmp(mode, "none"))
+	if (!strcmp(mode, "none")) {
 		tell(GOOD, "lockdown", NULL, "is off");
-	else if (is_loaded("rds_zc"))
+	} else if (is_loaded("rds_zc")) {
 		tell(GOOD, "lockdown", NULL, "is on (%s), and the module is loaded all the same",
 		     mode);
-	else if (secure_boot() == ON)
+	} else if (secure_boot() == ON) {
 		tell(GOOD, "lockdown", NULL, "is on (%s), with Secure Boot: it takes the same keys",
 		     mode);
-	else if (strstr(cmdline, "lockdown="))
-		tell(BAD, "lockdown", without("lockdown=[a-z]*"),
+	} else if (strstr(cmdline, "lockdown=")) {
+		without_argument(command, sizeof(command), "lockdown", "=[a-z]*");
+		tell(BAD, "lockdown", command,
 		     "is on (%s) by the command line: only the distribution's modules load", mode);
-	else
+	} else {
 		tell(BAD, "lockdown", "reboot  # nothing else ends it",
 		     "is on (%s), set while running: only the distribution's modules load", mode);
+	}
 }
 
 /* module.sig_enforce= or CONFIG_MODULE_SIG_FORCE; keys of the owner come with Secure Boot only. */
 static void check_enforced(void)
 {
-	char line[16], cmdline[4096];
+	char line[16], cmdline[4096], command[192];
 
 	read_line(at("/sys/module/module/parameters/sig_enforce"), line, sizeof(line));
 	if (*line != 'Y' || is_loaded("rds_zc"))
 		return;
 	read_line(at("/proc/cmdline"), cmdline, sizeof(cmdline));
-	if (secure_boot() == ON)
+	if (secure_boot() == ON) {
 		tell(GOOD, "sig-enforce", NULL, "is on, with Secure Boot: it takes the same keys");
-	else if (strstr(cmdline, "module.sig_enforce"))
-		tell(BAD, "sig-enforce", without("module.sig_enforce[=1]*"),
+	} else if (strstr(cmdline, "module.sig_enforce")) {
+		without_argument(command, sizeof(command), "module.sig_enforce", "[=1]*");
+		tell(BAD, "sig-enforce", command,
 		     "is on by the command line: only the distribution's modules load");
-	else
-		tell(BAD, "sig-enforce", "install a kernel without CONFIG_MODULE_SIG_FORCE",
-		     "is built into this kernel: only the distribution's modules load");
+	} else {
+		kernel_command(command, sizeof(command));
+		tell(BAD, "sig-enforce", command,
+		     "is built into this kernel (CONFIG_MODULE_SIG_FORCE): only the distribution's"
+		     " modules load");
+	}
 }
 
 void check_signing(const char *release)
