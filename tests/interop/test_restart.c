@@ -3,8 +3,6 @@
  * The peer's machine loses its power and comes back (tests/vm/run --peer --restarts): with our
  * module, with in-tree RDS, and with ours again. Row 22 of the interop checklist.
  */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -67,19 +65,6 @@ static void from_peer(struct pair *pair, uint32_t seed)
 	flow_assert("sender", &sent, &flow);
 }
 
-static void wait_until_tcp_has_it(int fd)
-{
-	struct deadline deadline = deadline_in(LIMIT_MS);
-	int left = -1;
-
-	while (!ioctl(fd, SIOCOUTQ, &left) && left) {
-		if (deadline_over(&deadline))
-			fail_msg("%d bytes are not acknowledged by TCP", left);
-		deadline_step();
-	}
-	assert_int_equal(left, 0);
-}
-
 static uint64_t retained_now(void)
 {
 	uint64_t ended = counter_now(netns_here(), "msg_retained_done");
@@ -111,11 +96,11 @@ static void killed__what_was_in_no_queue_comes_once(void **state)
 	/* A message that nobody reads is over the limit: the peer stops to read from TCP. */
 	assert_int_equal(remote_sysctl(&pair.remote, "net/rds_zc/rcv_mem_max", 1), 0);
 	send_pattern(pair.fd, 100, 2, &pair.far);
-	wait_until_tcp_has_it(pair.fd);
+	pair_wait_acked(&pair);
 	wait_until_nothing_is_retained();
 	flow_send(pair.fd, &pair.far, &flow, LIMIT_MS, &sent);
 	flow_assert("sender", &sent, &flow);
-	wait_until_tcp_has_it(pair.fd);
+	pair_wait_acked(&pair);
 	assert_int_equal(retained_now(), flow.count);
 
 	restart(&pair, "rds_zc");

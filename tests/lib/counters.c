@@ -5,8 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
+
+#include <linux/rds.h>
 
 #include "counters.h"
 
@@ -29,6 +32,25 @@ int counters_read(const struct netns *ns, struct counters *counters)
 		counters->count++;
 	}
 	fclose(file);
+	return counters->count ? 0 : -1;
+}
+
+int counters_of_socket(int fd, struct counters *counters)
+{
+	struct rds_info_counter list[COUNTERS_MAX];
+	socklen_t length = sizeof(list);
+	struct counter *counter;
+	size_t i;
+
+	if (getsockopt(fd, SOL_RDS, RDS_INFO_COUNTERS, list, &length) < 0)
+		return -1;
+	counters->count = length / sizeof(list[0]);
+	for (i = 0; i < counters->count; i++) {
+		counter = &counters->list[i];
+		snprintf(counter->name, sizeof(counter->name), "%.*s", (int)sizeof(list[i].name),
+			 (const char *)list[i].name);
+		counter->value = list[i].value;
+	}
 	return counters->count ? 0 : -1;
 }
 

@@ -25,6 +25,9 @@ struct counters {
 
 int counters_read(const struct netns *ns, struct counters *counters);
 
+/* The same through a socket (RDS_INFO_COUNTERS), of whatever has that family. */
+int counters_of_socket(int fd, struct counters *counters);
+
 /* False when there is no counter of that name. */
 bool counters_find(const struct counters *counters, const char *name, uint64_t *value);
 

@@ -2,12 +2,14 @@
 /* Requests to the peer program and its answers. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -149,6 +151,14 @@ int remote_sysctl(struct remote *remote, const char *name, int value)
 	return call(remote, &request, &reply);
 }
 
+int remote_filter(struct remote *remote, enum filter filter)
+{
+	struct remote_request request = { .command = REMOTE_FILTER, .value = (int32_t)filter };
+	struct remote_reply reply;
+
+	return call(remote, &request, &reply);
+}
+
 int remote_log_has(struct remote *remote, const char *text)
 {
 	struct remote_reply reply;
@@ -190,6 +200,18 @@ static int start_flow(struct remote *remote, uint32_t command, const union rds_a
 	return start(remote, &request);
 }
 
+int remote_try(struct remote *remote, const union rds_addr *to, uint32_t seed, uint32_t length)
+{
+	struct remote_request request = {
+		.command = REMOTE_TRY,
+		.addr = *to,
+		.flow = { .seed = seed, .count = 1, .min = length, .max = length },
+	};
+	struct remote_reply reply;
+
+	return call(remote, &request, &reply);
+}
+
 int remote_send_start(struct remote *remote, const union rds_addr *to, const struct flow *flow,
 		      unsigned int limit_ms)
 {
@@ -200,6 +222,12 @@ int remote_receive_start(struct remote *remote, const union rds_addr *from,
 			 const struct flow *flow, unsigned int limit_ms)
 {
 	return start_flow(remote, REMOTE_RECEIVE, from, flow, limit_ms);
+}
+
+int remote_take_start(struct remote *remote, const union rds_addr *from, const struct flow *flow,
+		      unsigned int limit_ms)
+{
+	return start_flow(remote, REMOTE_TAKE, from, flow, limit_ms);
 }
 
 int remote_echo_start(struct remote *remote, const union rds_addr *from, const struct flow *flow,
@@ -311,6 +339,19 @@ void pair_close(struct pair *pair)
 {
 	remote_close(&pair->remote);
 	close(pair->fd);
+}
+
+void pair_wait_acked(const struct pair *pair)
+{
+	struct deadline deadline = deadline_in(3 * DEADLINE_USUAL_MS);
+	int left = -1;
+
+	while (!ioctl(pair->fd, SIOCOUTQ, &left) && left) {
+		if (deadline_over(&deadline))
+			fail_msg("%d bytes are not acknowledged by TCP", left);
+		deadline_step();
+	}
+	assert_int_equal(left, 0);
 }
 
 void pair_reopen_far(struct pair *pair)

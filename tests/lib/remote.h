@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "filter.h"
 #include "flow.h"
 #include "rds.h"
 
@@ -20,14 +21,17 @@ enum remote_command {
 	REMOTE_OPEN,		/* a socket bound to addr; value: bytes of buffers, 0 as it is */
 	REMOTE_OPTION,		/* setsockopt(level, option, value) */
 	REMOTE_SEND,		/* flow to addr */
+	REMOTE_TRY,		/* the first message of flow to addr, without waiting */
 	REMOTE_RECEIVE,		/* flow from addr, until it is complete */
+	REMOTE_TAKE,		/* the same, and more may wait */
 	REMOTE_ECHO,		/* the same, and each message goes back */
 	REMOTE_PROGRESS,	/* while receiving: what came so far */
 	REMOTE_STOP,		/* while receiving: the flow ends at flow.count */
-	REMOTE_COUNTER,		/* the counter named text */
+	REMOTE_COUNTER,		/* the counter named text; in-tree tells it by the socket */
 	REMOTE_KILL,		/* kill -9 of the process value, and wait until it is gone */
 	REMOTE_CLOSE,		/* closes the socket */
 	REMOTE_SYSCTL,		/* writes value to /proc/sys/text */
+	REMOTE_FILTER,		/* filter_set() for RDS's port: value */
 	REMOTE_LOG,		/* value: does the kernel's log have text? */
 	REMOTE_SHOW,		/* what the command text prints goes to the log of the run */
 };
@@ -66,6 +70,9 @@ int remote_set(struct remote *remote, int level, int option, int value);
 int remote_add_address(struct remote *remote, const char *address);
 int remote_counter(struct remote *remote, const char *name, uint64_t *value);
 
+/* filter_set() there, for RDS's port. */
+int remote_filter(struct remote *remote, enum filter filter);
+
 /* Writes to a file below /proc/sys. */
 int remote_sysctl(struct remote *remote, const char *name, int value);
 
@@ -78,11 +85,19 @@ int remote_show(struct remote *remote, const char *command);
 /* Kills the process of another remote. */
 int remote_kill(struct remote *remote, struct remote *other);
 
+/* One message, without waiting: -1 with the errno that its sender got. */
+int remote_try(struct remote *remote, const union rds_addr *to, uint32_t seed, uint32_t length);
+
 /* A flow is started there, goes on by itself, and is waited for at its end. */
 int remote_send_start(struct remote *remote, const union rds_addr *to, const struct flow *flow,
 		      unsigned int limit_ms);
 int remote_receive_start(struct remote *remote, const union rds_addr *from,
 			 const struct flow *flow, unsigned int limit_ms);
+
+/* The same for a part of what waits: whether it is the end is not looked at. */
+int remote_take_start(struct remote *remote, const union rds_addr *from, const struct flow *flow,
+		      unsigned int limit_ms);
+
 int remote_echo_start(struct remote *remote, const union rds_addr *from, const struct flow *flow,
 		      unsigned int limit_ms);
 int remote_finish(struct remote *remote, struct flow_result *result);
@@ -119,6 +134,9 @@ void pair_open(struct pair *pair, bool v6, bool larger);
 /* One more pair of sockets on the same two addresses. */
 void pair_open_beside(struct pair *pair, const struct pair *first);
 void pair_close(struct pair *pair);
+
+/* Waits until the peer's TCP has acknowledged all that the near socket has sent. */
+void pair_wait_acked(const struct pair *pair);
 
 /* The far socket of a pair again, on the same address and port, after the peer was restarted. */
 void pair_reopen_far(struct pair *pair);

@@ -15,7 +15,10 @@
 
 #include "counters.h"
 #include "deadline.h"
+#include "filter.h"
 #include "link.h"
+#include "module.h"
+#include "pattern.h"
 #include "reap.h"
 #include "remote.h"
 
@@ -68,8 +71,10 @@ static void serve_counter(struct worker *worker, const struct remote_request *re
 	struct remote_reply reply = { .error = 0 };
 	struct counters counters;
 
-	if (counters_read(netns_here(), &counters) ||
-	    !counters_find(&counters, request->text, &reply.value))
+	int rc = module_family() == PF_RDS ? counters_of_socket(worker->fd, &counters) :
+					     counters_read(netns_here(), &counters);
+
+	if (rc || !counters_find(&counters, request->text, &reply.value))
 		reply.error = ENOENT;
 	answer(worker, &reply);
 }
@@ -100,6 +105,12 @@ static void serve_sysctl(struct worker *worker, const struct remote_request *req
 	answer_errno(worker, rc);
 }
 
+static void serve_filter(struct worker *worker, const struct remote_request *request)
+{
+	answer_errno(worker, filter_set(netns_here(), RDS_TCP_PORT,
+					(enum filter)request->value));
+}
+
 static void serve_log(struct worker *worker, const struct remote_request *request)
 {
 	static char log[1 << 18];
@@ -119,6 +130,19 @@ static void serve_send(struct worker *worker, const struct remote_request *reque
 
 	flow_send(worker->fd, &request->addr, &request->flow, request->limit_ms, &reply.result);
 	answer(worker, &reply);
+}
+
+static void serve_try(struct worker *worker, const struct remote_request *request)
+{
+	static unsigned char buffer[PATTERN_MAX];
+	size_t length = flow_length(&request->flow, 0);
+	ssize_t rc;
+
+	pattern_fill(buffer, length, request->flow.seed);
+	rc = rds_send(worker->fd, buffer, length, &request->addr, MSG_DONTWAIT);
+	if (rc >= 0 && rc != (ssize_t)length)
+		errno = EIO;
+	answer_errno(worker, rc == (ssize_t)length ? 0 : -1);
 }
 
 /*
@@ -185,7 +209,8 @@ static void receive_all(struct worker *worker, struct flow_rx *rx,
 			interrupt(worker, rx, &deadline);
 		receive_some(worker, rx, back);
 	}
-	flow_rx_expect_quiet(rx);
+	if (request->command != REMOTE_TAKE)
+		flow_rx_expect_quiet(rx);
 }
 
 static void serve_receive(struct worker *worker, const struct remote_request *request)
@@ -219,7 +244,11 @@ static void serve_one(struct worker *worker, const struct remote_request *reques
 	case REMOTE_SEND:
 		serve_send(worker, request);
 		break;
+	case REMOTE_TRY:
+		serve_try(worker, request);
+		break;
 	case REMOTE_RECEIVE:
+	case REMOTE_TAKE:
 	case REMOTE_ECHO:
 		serve_receive(worker, request);
 		break;
@@ -231,6 +260,9 @@ static void serve_one(struct worker *worker, const struct remote_request *reques
 		break;
 	case REMOTE_SYSCTL:
 		serve_sysctl(worker, request);
+		break;
+	case REMOTE_FILTER:
+		serve_filter(worker, request);
 		break;
 	case REMOTE_LOG:
 		serve_log(worker, request);
