@@ -9,14 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frame.h"
-#include "pattern.h"
-#include "remote.h"
-#include "role.h"
+#include "plain_end.h"
 
 #define LIMIT_MS 20000
-#define OUR_PORT 4000
-#define SIZE 3000
 
 #define WARNING "unknown exthdr type"
 #define WARNING_OF_OURS "unknown exthdr type 0x40"
@@ -28,80 +23,39 @@ static const struct role roles[] = {
 	{ "in-tree dials", false, true },
 };
 
-struct end {
-	struct remote remote;	/* its socket is the one that we talk to */
-	union rds_addr near, far;
-	int listener, fd;
-	uint64_t seq;
-};
-
-static uint8_t in[1 << 20], out[1 << 20];
+static uint8_t in[1 << 20];
 
 static struct deadline soon(void)
 {
 	return deadline_in(DEADLINE_USUAL_MS);
 }
 
-/* Two addresses that nobody has used, so that in-tree knows nothing of them. */
-static void wire_addresses(struct end *end, const struct role *role)
-{
-	char near[64], far[64];
-
-	assert_int_equal(remote_connect(&end->remote), 0);
-	remote_fresh_addresses(&end->remote, role->v6, role->larger, near, far);
-	end->near = rds_addr(near, OUR_PORT);
-	end->far = rds_addr(far, 0);
-	assert_int_equal(remote_open(&end->remote, &end->far, 4 << 20), 0);
-	end->far = end->remote.addr;
-}
-
-static int must(int fd)
-{
-	if (fd < 0)
-		fail_msg("no TCP connection: %s", strerror(errno));
-	return fd;
-}
-
-static void send_frame(struct end *end, struct frame *frame, const void *payload)
-{
-	frame->seq = end->seq++;
-	assert_int_equal(wire_send(end->fd, frame, payload), 0);
-}
-
-static void wire_open(struct end *end, void **state)
+static void wire_open(struct plain_end *end, void **state)
 {
 	const struct role *role = *state;
 	union rds_addr local;
 	int fd;
 
-	*end = (struct end){ .fd = -1, .seq = 1 };
-	wire_addresses(end, role);
-	local = rds_addr_port(&end->near, 0);
-	end->listener = must(wire_listen(netns_here(), &end->near));
-	fd = wire_connect(netns_here(), &local, &end->far, soon());
-	if (role->larger) {
-		/* A wake-up: it may have been reset before we look. */
-		assert_true(fd >= 0 || errno == ECONNRESET || errno == EPIPE);
-		end->fd = must(wire_accept(end->listener, soon()));
-		if (fd >= 0)
-			close(fd);
-	} else {
-		end->fd = must(fd);
+	plain_open(end, role);
+	end->listener = plain_must(wire_listen(netns_here(), &end->near));
+	if (!role->larger) {
+		plain_dial(end);
+		return;
 	}
+	/* A wake-up: it may have been reset before we look. */
+	local = rds_addr_port(&end->near, 0);
+	fd = wire_connect(netns_here(), &local, &end->far, soon());
+	assert_true(fd >= 0 || errno == ECONNRESET || errno == EPIPE);
+	end->fd = plain_must(wire_accept(end->listener, soon()));
+	if (fd >= 0)
+		close(fd);
 	assert_int_equal(wire_send_map(end->fd), 0);
-}
-
-static void wire_close(struct end *end)
-{
-	wire_reset(end->fd);
-	close(end->listener);
-	remote_close(&end->remote);
 }
 
 /*
  * The next ping of the probe port; frames that are neither that nor a map are none of these tests.
  */
-static void next_hello(struct end *end, struct frame *frame)
+static void next_hello(struct plain_end *end, struct frame *frame)
 {
 	do {
 		if (wire_receive(end->fd, frame, in, soon()))
@@ -111,32 +65,16 @@ static void next_hello(struct end *end, struct frame *frame)
 	assert_int_equal(frame->dport, 0);
 }
 
-/* A message of ours arrives at the socket there, whatever its header has beside. */
-static void expect_delivery(struct end *end, struct frame *frame, uint32_t seed)
-{
-	struct flow flow = { .seed = seed, .count = 1, .min = SIZE, .max = SIZE };
-	struct flow_result result;
-
-	assert_int_equal(remote_receive_start(&end->remote, &end->near, &flow, LIMIT_MS), 0);
-	frame->len = SIZE;
-	frame->sport = OUR_PORT;
-	frame->dport = rds_port(&end->far);
-	pattern_fill(out, SIZE, seed);
-	send_frame(end, frame, out);
-	assert_int_equal(remote_finish(&end->remote, &result), 0);
-	flow_assert("their receiver", &result, &flow);
-}
-
-static void send_hello_ping(struct end *end, const uint8_t ext[FRAME_EXT])
+static void send_hello_ping(struct plain_end *end, const uint8_t ext[FRAME_EXT])
 {
 	struct frame frame = { .sport = 1 };
 
 	memcpy(frame.ext, ext, FRAME_EXT);
-	send_frame(end, &frame, NULL);
+	plain_send(end, &frame, NULL);
 }
 
 /* The pong to our ping, behind whatever else comes. */
-static void expect_pong(struct end *end)
+static void expect_pong(struct plain_end *end)
 {
 	struct frame frame;
 
@@ -155,7 +93,7 @@ static void row5_what_in_tree_sends(void **state)
 	static const uint8_t old[FRAME_EXT] = { 5, 0, 8 };
 	struct frame_hello hello;
 	struct frame frame;
-	struct end end;
+	struct plain_end end;
 	size_t i;
 
 	wire_open(&end, state);
@@ -176,26 +114,26 @@ static void row5_what_in_tree_sends(void **state)
 		for (i = hello.used; i < FRAME_EXT; i++)
 			assert_int_equal(frame.ext[i], 0);
 	}
-	wire_close(&end);
+	plain_close(&end);
 }
 
 /* Row 8: a pong without a path count makes it one path, and no further ping comes. */
 static void row8_pong_without_paths(void **state)
 {
 	struct frame frame, pong = { .dport = 1 };
-	struct end end;
+	struct plain_end end;
 
 	wire_open(&end, state);
 	next_hello(&end, &frame);
-	send_frame(&end, &pong, NULL);
+	plain_send(&end, &pong, NULL);
 	frame = (struct frame){ 0 };
-	expect_delivery(&end, &frame, 1);
+	plain_expect_delivery(&end, &frame, 1);
 	while (!wire_receive(end.fd, &frame, in, deadline_in(1500)))
 		assert_int_equal(frame.flags, FRAME_MAP);
 	assert_int_equal(errno, ETIMEDOUT);
 	/* No second connection: nobody waits at our listener. */
 	assert_int_equal(wire_accept(end.listener, deadline_in(200)), -1);
-	wire_close(&end);
+	plain_close(&end);
 }
 
 /* Row 10: our private type stands last, and says nothing to in-tree. */
@@ -203,7 +141,7 @@ static void row10_private_type_is_silent(void **state)
 {
 	uint8_t ext[FRAME_EXT];
 	struct frame frame = { 0 };
-	struct end end;
+	struct plain_end end;
 
 	wire_open(&end, state);
 	frame_put_hello(ext, 1, 0x12345678, false);
@@ -211,11 +149,11 @@ static void row10_private_type_is_silent(void **state)
 	send_hello_ping(&end, ext);
 	expect_pong(&end);
 	memcpy(frame.ext, "\x40\xff\xff\xff\xff\xff", 6);
-	expect_delivery(&end, &frame, 2);
+	plain_expect_delivery(&end, &frame, 2);
 	frame = (struct frame){ 0 };
-	expect_delivery(&end, &frame, 3);
+	plain_expect_delivery(&end, &frame, 3);
 	assert_int_equal(remote_log_has(&end.remote, WARNING), 0);
-	wire_close(&end);
+	plain_close(&end);
 }
 
 /* The same behind the port rule, which the older ones do name in their log, and stop there. */
@@ -223,17 +161,17 @@ static void row10_private_type_after_the_port_rule(void **state)
 {
 	uint8_t ext[FRAME_EXT];
 	struct frame frame = { 0 };
-	struct end end;
+	struct plain_end end;
 
 	wire_open(&end, state);
 	frame_put_hello(ext, 1, 0x12345678, true);
 	memcpy(ext + 10, "\x40\x05\x00\x02\x07\x09", 6);
 	send_hello_ping(&end, ext);
 	expect_pong(&end);
-	expect_delivery(&end, &frame, 2);
+	plain_expect_delivery(&end, &frame, 2);
 	assert_int_equal(remote_log_has(&end.remote, WARNING_OF_OURS), 0);
 	assert_int_equal(wire_accept(end.listener, deadline_in(200)), -1);
-	wire_close(&end);
+	plain_close(&end);
 }
 
 /* Our map carries it too: it is taken as any other map. */
@@ -241,16 +179,16 @@ static void row10_private_type_in_a_map(void **state)
 {
 	static uint8_t map[FRAME_MAP_BYTES];
 	struct frame frame = { .flags = FRAME_MAP, .len = FRAME_MAP_BYTES };
-	struct end end;
+	struct plain_end end;
 
 	wire_open(&end, state);
 	frame_put_hello(frame.ext, 0, 0x12345678, false);
 	memcpy(frame.ext + 5, "\x40\x01\x00\x00\x00\x00", 6);
 	assert_int_equal(wire_send(end.fd, &frame, map), 0);
 	frame = (struct frame){ 0 };
-	expect_delivery(&end, &frame, 4);
+	plain_expect_delivery(&end, &frame, 4);
 	assert_int_equal(remote_log_has(&end.remote, WARNING), 0);
-	wire_close(&end);
+	plain_close(&end);
 }
 
 /* Row 12: nothing of it is looked at. */
@@ -264,44 +202,105 @@ static void row12_random_fields(void **state)
 		{ .flags = 0xe2 },
 		{ .ack = UINT64_MAX, .credit = 1, .padding = 2, .csum = 3, .flags = 0xea },
 	};
-	struct end end;
+	struct plain_end end;
 	uint32_t i;
 
 	wire_open(&end, state);
 	for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
 		struct frame frame = frames[i];
 
-		expect_delivery(&end, &frame, 10 + i);
+		plain_expect_delivery(&end, &frame, 10 + i);
 	}
-	wire_close(&end);
+	plain_close(&end);
+}
+
+/* The next map; how many of its bits are set. */
+static unsigned int next_map(struct plain_end *end, struct deadline deadline)
+{
+	unsigned int bits = 0;
+	struct frame frame;
+	size_t i;
+
+	do {
+		if (wire_receive(end->fd, &frame, in, deadline))
+			fail_msg("no map: %s", strerror(errno));
+	} while (frame.flags != FRAME_MAP);
+	assert_int_equal(frame.len, FRAME_MAP_BYTES);
+	for (i = 0; i < FRAME_MAP_BYTES; i++)
+		bits += (unsigned int)__builtin_popcount(in[i]);
+	return bits;
+}
+
+/* No map that came until now, or comes in a while, has a bit. */
+static void expect_no_bit(struct plain_end *end)
+{
+	struct deadline deadline = deadline_in(1000);
+	struct frame frame;
+	size_t i;
+
+	while (!wire_receive(end->fd, &frame, in, deadline))
+		for (i = 0; frame.flags == FRAME_MAP && i < FRAME_MAP_BYTES; i++)
+			assert_int_equal(in[i], 0);
+	assert_int_equal(errno, ETIMEDOUT);
+}
+
+/* Row 15: one byte more than half of the receive buffer, and the map has the bit of that port. */
+static void row15_the_map_has_exactly_that_bit(void **state)
+{
+	struct flow flow = { .seed = 700, .min = PLAIN_SIZE, .max = PLAIN_SIZE };
+	struct flow_result result;
+	struct plain_end end;
+	struct frame frame;
+	uint16_t port;
+
+	wire_open(&end, state);
+	end.far = rds_addr_port(&end.far, 0);
+	assert_int_equal(remote_open(&end.remote, &end.far, 0), 0);
+	end.far = end.remote.addr;
+	port = rds_port(&end.far);
+	while ((flow.count + 1) * PLAIN_SIZE <= RDS_DEFAULT_SPACE) {
+		frame = (struct frame){ 0 };
+		plain_send_data(&end, &frame, flow.seed + flow.count++);
+	}
+	expect_no_bit(&end);
+	frame = (struct frame){ 0 };
+	plain_send_data(&end, &frame, flow.seed + flow.count++);
+	assert_int_equal(next_map(&end, soon()), 1);
+	assert_int_equal(in[port >> 3], 1 << (port & 7));
+
+	assert_int_equal(remote_receive_start(&end.remote, &end.near, &flow, LIMIT_MS), 0);
+	assert_int_equal(remote_finish(&end.remote, &result), 0);
+	flow_assert("their receiver", &result, &flow);
+	assert_int_equal(next_map(&end, soon()), 0);
+	plain_close(&end);
 }
 
 /* The duplicate rule that ours follows, with in-tree as the oracle. */
 static void sequence__duplicate_rule(void **state)
 {
 	struct frame frame = { 0 }, old = {
-		.len = SIZE, .flags = FRAME_AGAIN, .sport = OUR_PORT,
+		.len = PLAIN_SIZE, .flags = FRAME_AGAIN, .sport = PLAIN_PORT,
 	};
-	struct end end;
+	struct plain_end end;
 
 	wire_open(&end, state);
 	end.seq = 1000;
-	expect_delivery(&end, &frame, 1);
+	plain_expect_delivery(&end, &frame, 1);
 	/* Marked and old: dropped, or the next flow would meet it. */
 	end.seq = 999;
 	old.dport = rds_port(&end.far);
-	send_frame(&end, &old, NULL);
+	plain_send(&end, &old, NULL);
 	/* Old, and not marked: taken. */
 	end.seq = 7;
 	frame = (struct frame){ 0 };
-	expect_delivery(&end, &frame, 2);
+	plain_expect_delivery(&end, &frame, 2);
 	/* Marked, and the next: taken. */
 	frame = (struct frame){ .flags = FRAME_AGAIN };
-	expect_delivery(&end, &frame, 3);
+	plain_expect_delivery(&end, &frame, 3);
 	end.seq = 1ull << 60;
 	frame = (struct frame){ 0 };
-	expect_delivery(&end, &frame, 4);
-	wire_close(&end);
+	plain_expect_delivery(&end, &frame, 4);
+	plain_close(&end);
 }
 
 /*
@@ -311,14 +310,14 @@ static void sequence__duplicate_rule(void **state)
 static void row11_low_private_type_is_misread(void **state)
 {
 	static const uint8_t ext[FRAME_EXT] = { 5, 0, 1, 9, 5, 0, 2 };
-	struct end end;
+	struct plain_end end;
 
 	wire_open(&end, state);
 	assert_int_equal(remote_log_has(&end.remote, WARNING_OF_9), 0);
 	send_hello_ping(&end, ext);
 	expect_pong(&end);
 	assert_int_equal(remote_log_has(&end.remote, WARNING_OF_9), 1);
-	wire_close(&end);
+	plain_close(&end);
 }
 
 #define ADD(function, many) role_add(&suite, #function, function, roles, many)
@@ -333,6 +332,7 @@ int main(int argc, char **argv)
 	ADD(row10_private_type_in_a_map, 3);
 	ADD(row10_private_type_after_the_port_rule, 1);
 	ADD(row12_random_fields, 3);
+	ADD(row15_the_map_has_exactly_that_bit, 3);
 	ADD(sequence__duplicate_rule, 3);
 	ADD(row11_low_private_type_is_misread, 1);
 	return suite_run_unloaded(&suite, argc, argv);
