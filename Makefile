@@ -22,7 +22,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
 	test test-all test-debug test-reliable test-long test-netlink conformance interop dissect \
-	matrix mutants soak demo deb rpm arch bench bench-tool bench-uml
+	matrix mutants soak demo deb check-deb rpm arch bench bench-tool bench-uml
 
 all: modules
 
@@ -134,6 +134,9 @@ demo:
 deb:
 	packaging/build-deb build/deb
 
+check-deb:
+	packaging/check-deb
+
 rpm:
 	packaging/build-rpm build/rpm
 
@@ -178,7 +181,7 @@ help:
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1:' \
 		'on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools;' \
-		'make rpm, make arch'
+		'make rpm, make arch; make check-deb: lintian'
 	@echo 'make bench-tool        bench/build/rdsz-bench and rdsz-kv, which measure;' \
 		'docs/performance.md'
 	@echo 'make bench             all protocols between two VMs, the application; times get' \
