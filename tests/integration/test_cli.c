@@ -3,6 +3,7 @@
  * rdszc: what its JSON says is what the kernel says elsewhere. The tool is linked into this program
  * with its main() renamed, and run as a process of its own in the namespace it is asked about.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -481,6 +482,251 @@ static void filters__of_conns(void **state)
 	assert_int_equal(shown(near, "conns -j --congested"), 0);
 }
 
+/* ---- lists, against those of getsockopt ---- */
+
+/*
+ * A list of RDS6_INFO_*, read at the same moment, more or less, as the tool's. Where something may
+ * have moved in between both are taken again.
+ */
+static unsigned char list[1 << 16];
+
+static size_t info_list(const struct netns *ns, int name, size_t each)
+{
+	int fd = netns_in(ns, rds_socket());
+	socklen_t length = sizeof(list);
+
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, SOL_RDS, name, list, &length), each);
+	close(fd);
+	return length / each;
+}
+
+#define INFO(ns, name, type) info_list(ns, name, sizeof(struct type))
+#define RECORD(type, i) ((const struct type *)list + (i))
+
+/* An address of such a list, as the tool writes it: IPv4 addresses are mapped there. */
+static const char *info_address(struct in6_addr ip)
+{
+	static char ring[2][INET6_ADDRSTRLEN];
+	static unsigned int next;
+	char *to = ring[next++ % 2];
+
+	if (IN6_IS_ADDR_V4MAPPED(&ip))
+		return inet_ntop(AF_INET, &ip.s6_addr[12], to, sizeof(ring[0]));
+	return inet_ntop(AF_INET6, &ip, to, sizeof(ring[0]));
+}
+
+/* The line that begins to tell of what follows this one. */
+static const char *next_line(const char *line)
+{
+	line = strchr(line, '\n');
+	return line && line[1] ? line + 1 : NULL;
+}
+
+static void socket_agrees(const struct rds6_info_socket *record)
+{
+	char needle[64];
+	const char *line;
+
+	snprintf(needle, sizeof(needle), "\"inode\":%llu,", (unsigned long long)record->inum);
+	line = line_with(text, needle);
+	if (!line)
+		fail_msg("no socket with inode %llu", (unsigned long long)record->inum);
+	assert_int_equal(json_number(line, "snd_buf"), record->sndbuf);
+	assert_int_equal(json_number(line, "rcv_buf"), record->rcvbuf);
+	if (record->bound_port) {
+		assert_true(json_is(line, "local", info_address(record->bound_addr)));
+		assert_int_equal(json_number(line, "local_port"), ntohs(record->bound_port));
+	}
+	if (record->connected_port) {
+		assert_true(json_is(line, "peer", info_address(record->connected_addr)));
+		assert_int_equal(json_number(line, "peer_port"), ntohs(record->connected_port));
+	}
+}
+
+/* What the kernel says of itself: bound, connected, of unusual buffers, and not bound at all. */
+static void info__sockets(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct ends ends = ends_open(state);
+	union rds_addr other = topology->near[0];
+	int connected = topology_near(topology, &other);
+	int unbound = netns_in(near, rds_socket());
+	size_t count, i;
+
+	assert_int_equal(rds_connect(connected, &ends.far), 0);
+	assert_int_equal(rds_set_buffers(connected, 300000, 200000), 0);
+	count = shown(near, "sockets -j");
+	/* The socket that asks is one more. */
+	assert_int_equal(INFO(near, RDS6_INFO_SOCKETS, rds6_info_socket), count + 1);
+	assert_int_equal(count, 3);
+	for (i = 0; i < count; i++)
+		socket_agrees(RECORD(rds6_info_socket, i));
+	close(unbound);
+}
+
+/* How many messages of a list are from or to this port, and that the tool has each of them. */
+static size_t messages_agree(const struct netns *ns, int name, const char *queue, uint16_t port)
+{
+	size_t count = INFO(ns, name, rds6_info_message), found = 0, i;
+	char needle[160];
+
+	for (i = 0; i < count; i++) {
+		const struct rds6_info_message *m = RECORD(rds6_info_message, i);
+		const char *line;
+
+		if (ntohs(m->lport) != port)	/* maps and handshakes have no socket */
+			continue;
+		snprintf(needle, sizeof(needle), "\"len\":%u,", m->len);
+		line = line_with(text, needle);
+		if (!line)
+			fail_msg("no message of %u bytes in: %s", m->len, text);
+		assert_true(json_is(line, "queue", queue));
+		assert_true(json_is(line, "local", info_address(m->laddr)));
+		assert_true(json_is(line, "peer", info_address(m->faddr)));
+		assert_int_equal(json_number(line, "local_port"), port);
+		assert_int_equal(json_number(line, "peer_port"), ntohs(m->fport));
+		if (strcmp(queue, "receive"))
+			assert_true(json_number(line, "seq") == (long long)m->seq);
+		found++;
+	}
+	return found;
+}
+
+/* A line of a connection or lane; fails where there is none. */
+static const char *line_to(const char *peer)
+{
+	char needle[96];
+	const char *line;
+
+	snprintf(needle, sizeof(needle), "\"peer\":\"%s\",", peer);
+	line = line_with(text, needle);
+	assert_non_null(line);
+	return line;
+}
+
+#define HELD 32768
+
+/* Nobody answers: four copied messages and one in the sender's pages stay in the queue. */
+static void info__messages_and_pins(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(HELD);
+	union rds_addr nobody = nobody_home(topology);
+	char peer[64];
+	const char *line;
+	uint32_t i;
+
+	inet_ntop(AF_INET, &nobody.in.sin_addr, peer, sizeof(peer));
+	topology_sysctl(topology, "pin_hold_ms", 3600000);
+	for (i = 0; i < 4; i++)
+		send_pattern(ends.tx, 1000 + i, i, &nobody);
+	assert_int_equal(rds_send_zc(ends.tx, buffer, HELD, &nobody, 1, 0), HELD);
+
+	assert_int_equal(shown(near, "messages -j"), 5);
+	assert_int_equal(messages_agree(near, RDS6_INFO_SEND_MESSAGES, "send",
+					rds_port(&ends.near)), 5);
+	line = line_with(text, "\"payload\":\"pinned\"");
+	assert_int_equal(json_number(line, "len"), HELD);
+	shown(near, "conns -j");
+	line = line_to(peer);
+	assert_int_equal(json_number(line, "queued_msgs"), 5);
+	assert_int_equal(json_number(line, "queued_bytes"), 4 * 1000 + 6 + HELD);
+	assert_int_equal(json_number(line, "pinned_bytes"), HELD);
+	shown(near, "paths -j");
+	assert_int_equal(json_number(line_to(peer), "pinned_bytes"), HELD);
+	shown(near, "sockets -j");
+	assert_int_equal(json_number(text, "snd_msgs"), 5);
+	assert_int_equal(json_number(text, "snd_bytes"), 4 * 1000 + 6 + HELD);
+	assert_int_equal(json_number(text, "cookies_pending"), 1);
+	shown(near, "info -j");
+	assert_int_equal(json_number(text, "pinned"), 1);
+
+	assert_int_equal(setsockopt(ends.tx, SOL_RDS, RDS_CANCEL_SENT_TO, &nobody.in,
+				    sizeof(nobody.in)), 0);
+	assert_int_equal(shown(near, "messages -j"), 0);
+	assert_int_equal(INFO(near, RDS6_INFO_SEND_MESSAGES, rds6_info_message), 0);
+	shown(near, "conns -j");
+	assert_int_equal(json_number(line_to(peer), "queued_msgs"), 0);
+	assert_int_equal(json_number(line_to(peer), "pinned_bytes"), 0);
+	shown(near, "info -j");
+	assert_int_equal(json_number(text, "pinned"), 0);
+	zc_buffer_free(buffer, HELD);
+}
+
+/* Handed to TCP, whose packets get lost: unacknowledged. What came before is unread. */
+static void info__unacknowledged_and_unread(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0], *far = topology_far_ns(topology, 0);
+	struct ends ends = ends_open(state);
+	uint32_t i;
+
+	for (i = 0; i < 3; i++)
+		send_pattern(ends.tx, 2000 + i, i, &ends.far);
+	wait_shown(far, "messages -j -q receive", 3);
+	assert_int_equal(messages_agree(far, RDS6_INFO_RECV_MESSAGES, "receive",
+					rds_port(&ends.far)), 3);
+	while (shown(near, "messages -j"))	/* acknowledged */
+		usleep(10000);
+	topology_blackhole(topology, 0, true);
+	for (i = 0; i < 3; i++)
+		send_pattern(ends.tx, 3000 + i, i, &ends.far);
+	wait_shown(near, "messages -j -q unacked", 3);
+	assert_int_equal(messages_agree(near, RDS6_INFO_RETRANS_MESSAGES, "unacked",
+					rds_port(&ends.near)), 3);
+	shown(near, "conns -j");
+	assert_int_equal(json_number(line_to(topology->far_text[0]), "unacked_msgs"), 3);
+	assert_int_equal(json_number(line_to(topology->far_text[0]), "unacked_bytes"), 9003);
+	topology_blackhole(topology, 0, false);
+}
+
+static bool tcp_socket_to(const struct rds6_info_tcp_socket *record, const char *peer)
+{
+	return !strcmp(info_address(record->peer_addr), peer);
+}
+
+/* Addresses, transport, state, sequence numbers; and as many TCP sockets as lanes are up. */
+static void info__connections(void **state)
+{
+	struct topology *topology = *state;
+	const char *peer = topology->far_text[0], *line;
+	const struct netns *near = &topology->ns[0];
+	struct ends ends = ends_open(state);
+	const struct rds6_info_connection *c;
+	size_t count, lanes, found = 0, i;
+
+	ends_there_and_back(&ends, 100, 1);
+	wait_shown(near, "paths -j -s up", 8);
+	ends_there_and_back(&ends, 100, 2);
+	usleep(200000 * time_scale());	/* acknowledgements in frames of their own take numbers */
+	assert_int_equal(shown(near, "conns -j"), 1);
+	line = line_to(peer);
+	assert_true(json_is(line, "local", topology->near_text[0]));
+	assert_true(json_is(line, "transport", "tcp"));
+	assert_true(json_is(line, "state", "up"));
+	lanes = json_number(line, "lanes_up");
+	assert_int_equal(lanes, 8);
+	assert_int_equal(shown(near, "paths -j"), lanes);
+	for (line = text; line && json_number(line, "lane"); line = next_line(line))
+		continue;
+	assert_int_equal(INFO(near, RDS6_INFO_CONNECTIONS, rds6_info_connection), 1);
+	c = RECORD(rds6_info_connection, 0);
+	assert_string_equal(info_address(c->laddr), topology->near_text[0]);
+	assert_string_equal(info_address(c->faddr), peer);
+	assert_string_equal((const char *)c->transport, "tcp");
+	assert_int_equal(c->flags, RDS_INFO_CONNECTION_FLAG_CONNECTED);
+	assert_true(json_number(line, "next_tx_seq") == (long long)c->next_tx_seq);
+	assert_true(json_number(line, "next_rx_seq") == (long long)c->next_rx_seq);
+	count = INFO(near, RDS6_INFO_TCP_SOCKETS, rds6_info_tcp_socket);
+	for (i = 0; i < count; i++)
+		found += tcp_socket_to(RECORD(rds6_info_tcp_socket, i), peer);
+	assert_int_equal(found, lanes);
+}
+
 /* A full receiver: monitor tells both ends, and --congested finds it. */
 static void congestion__is_shown(void **state)
 {
@@ -890,6 +1136,10 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stats__watch_shows_what_changed, variants_one);
 	SUITE_ADD(&suite, sockets__show_queues_and_options, variants_one_each);
 	SUITE_ADD(&suite, conns__show_state_and_why, variants_one_each);
+	SUITE_ADD(&suite, info__sockets, variants_one);
+	SUITE_ADD(&suite, info__messages_and_pins, variants_one);
+	SUITE_ADD(&suite, info__unacknowledged_and_unread, variants_one);
+	SUITE_ADD(&suite, info__connections, variants_one);
 	SUITE_ADD(&suite, filters__of_sockets_and_messages, variants_one);
 	SUITE_ADD(&suite, filters__of_conns, variants_one);
 	SUITE_ADD(&suite, congestion__is_shown, variants_one);
