@@ -806,6 +806,34 @@ static void hist__measures_when_on(void **state)
 	assert_int_equal(run.status, 0);
 }
 
+/* Times of each message and of each cookie, on the side of the sender. */
+static void hist__counts_messages_and_cookies(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(4096);
+	uint32_t cookies[7], i;
+
+	assert_int_equal(rdszc(near, "hist --on").status, 0);
+	for (i = 0; i < ARRAY_SIZE(cookies); i++)
+		zc_send(&ends, buffer, 4096, i);
+	for (i = 0; i < ARRAY_SIZE(cookies); i++)
+		assert_int_equal(rds_recv(ends.rx, words, 4096, NULL, 0), 4096);
+	zc_reap_exactly(ends.tx, cookies, ARRAY_SIZE(cookies));
+	do {
+		deadline_step();
+		assert_false(deadline_over(&deadline));
+		assert_int_equal(shown(near, "hist -j"), 4);
+	} while (json_number(line_with(text, "\"send_to_ack\""), "count") < 7);
+	assert_int_equal(json_number(line_with(text, "\"send_to_ack\""), "count"), 7);
+	assert_int_equal(json_number(line_with(text, "\"send_to_reusable\""), "count"), 7);
+	assert_int_equal(json_number(line_with(text, "\"reusable_to_read\""), "count"), 7);
+	assert_int_equal(json_number(line_with(text, "\"recv_queue\""), "count"), 0);
+	zc_buffer_free(buffer, 4096);
+}
+
 static void monitor__streams_events(void **state)
 {
 	struct topology *topology = *state;
@@ -950,12 +978,49 @@ static void trace__tells_events(void **state)
 	assert_non_null(line_with(run.text, "\"action\":\"read\""));
 }
 
+static const char *const events[] = {
+	"socket", "message", "pin", "pass", "completion", "path", "congestion", "drop",
+};
+
+/* A socket, a message in the sender's pages, a full receiver, a flag that is refused. */
+static void trace__each_kind_of_event_fires(void **state)
+{
+	unsigned char *buffer = zc_buffer(HELD);
+	struct topology *topology = *state;
+	char needle[64];
+	struct ends ends;
+	struct run run;
+	uint32_t cookie, filled;
+	size_t i;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	snprintf(needle, sizeof(needle), "trace -j -w %u", 15 * time_scale());
+	run = start_listening(&topology->ns[0], needle);
+	ends = zc_ends(state, 1 << 20);
+	zc_send(&ends, buffer, HELD, 4711);
+	assert_int_equal(rds_recv(ends.rx, buffer, HELD, NULL, 0), HELD);
+	assert_int_equal(zc_reap_exactly(ends.tx, &cookie, 1) <= 1, 1);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, 8192), 0);
+	filled = ends_fill(&ends, 4096);
+	assert_fails(rds_send(ends.tx, buffer, 10, &ends.far, MSG_OOB), EOPNOTSUPP);
+	finish(&run);
+	if (run.status)
+		fail_msg("trace: %d, %s", run.status, run.words);
+	assert_true(json_lines(run.text) > ARRAY_SIZE(events));
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(needle, sizeof(needle), "\"event\":\"rds_zc_%s\"", events[i]);
+		if (!strstr(run.text, needle))
+			fail_msg("no event %s after %u messages: %s", events[i], filled, run.text);
+	}
+	assert_int_equal(json_number(line_with(run.text, "\"cookie\":"), "cookie"), 4711);
+	assert_int_equal(json_number(line_with(run.text, "rds_zc_congestion"), "port"),
+			 rds_port(&ends.far));
+	zc_buffer_free(buffer, HELD);
+}
+
 /* Every event must be there, and what is dropped must say why. */
 static void trace__drops_have_a_reason(void **state)
 {
-	static const char *const events[] = {
-		"socket", "message", "pin", "pass", "completion", "path", "congestion", "drop",
-	};
 	struct topology *topology = *state;
 	struct ends ends = ends_open(state);
 	union rds_addr nobody = rds_addr_port(&ends.far, 4999);
@@ -1145,6 +1210,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, congestion__is_shown, variants_one);
 	SUITE_ADD(&suite, terminal__colours_and_progress, variants_one);
 	SUITE_ADD(&suite, hist__measures_when_on, variants_one);
+	SUITE_ADD(&suite, hist__counts_messages_and_cookies, variants_one);
 	SUITE_ADD(&suite, monitor__streams_events, variants_one);
 	SUITE_ADD(&suite, ping__answers, variants_basic);
 	SUITE_ADD(&suite, ping__nobody_answers, variants_one);
@@ -1153,6 +1219,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stress__zerocopy_by_cmsg, variants_one);
 	SUITE_ADD(&suite, stress__finds_a_foreign_message, variants_one);
 	SUITE_ADD(&suite, trace__tells_events, variants_one);
+	SUITE_ADD(&suite, trace__each_kind_of_event_fires, variants_one);
 	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);
 	SUITE_ADD(&suite, doctor__looks_at_everything, variants_one);
 	SUITE_ADD(&suite, doctor__finds_a_taken_port, variants_one);
