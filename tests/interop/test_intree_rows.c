@@ -369,7 +369,7 @@ static void row16_closing_clears(void **state)
 static void row16_our_reader_does_not_read(void **state)
 {
 	struct flow flow = {
-		.seed = 20, .count = 300 * time_scale(), .min = PIECE, .max = PIECE,
+		.seed = 20, .count = 1000 * time_scale(), .min = PIECE, .max = PIECE,
 	};
 	struct flow_result received, sent;
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
