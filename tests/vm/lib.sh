@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Shell helpers of tests/vm, to be sourced. Everything cached lives under $RDSZ_CACHE.
+# Shell helpers of tests/vm, to be sourced. Everything cached lives under $RDSZ_CACHE. The paths have
+# no links in them, as make sees its own.
 
 RDSZ_CACHE=${RDSZ_CACHE:-/var/cache/rds_zc}
-RDSZ_VM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-RDSZ_TOP=$(cd "$RDSZ_VM/../.." && pwd)
+RDSZ_VM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+RDSZ_TOP=$(cd "$RDSZ_VM/../.." && pwd -P)
 export RDSZ_CACHE RDSZ_VM RDSZ_TOP
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
