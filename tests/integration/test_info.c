@@ -572,7 +572,8 @@ static void expect_tcp4(const struct rds_info_tcp_socket *t4, const struct ends 
 
 /*
  * Row 94, and the sequence numbers once all is acknowledged. Frames of the module's own may come and
- * go at any time, so the two lists are read until they are of the same moment, and between frames.
+ * go at any time, so the two lists are read until they are of the same moment, and between frames. An
+ * acknowledgement of deliveries in a frame of its own is not among what is expected, and may be seen.
  */
 static void tcp__after_traffic(void **state)
 {
@@ -598,7 +599,7 @@ static void tcp__after_traffic(void **state)
 		assert_int_equal(info.count > 0, v4);
 		if (v4)
 			t4 = *RECORD(rds_info_tcp_socket, 0);
-	} while (tcp.last_seen_una != tcp.last_expected_una || tcp.hdr_rem != 48 ||
+	} while ((int32_t)(tcp.last_seen_una - tcp.last_expected_una) < 0 || tcp.hdr_rem != 48 ||
 		 (v4 && (t4.last_sent_nxt != tcp.last_sent_nxt || t4.hdr_rem != 48)));
 	expect_tcp6(&tcp, &ends);
 	/* The last message was ours, header and all, or a smaller one of the module's own. */
