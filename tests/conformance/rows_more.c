@@ -72,7 +72,7 @@ static void bug_09__cookies_after_zerocopy_was_switched_off(void **state)
 	uint32_t list[8];
 
 	send_cookies(&ends, buffer, 1);
-	conf_events(ends.tx);
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	answers(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 0), 0);
 	assert_int_equal(conf_events(ends.tx) & POLLIN, POLLIN);
 	answers(reap_by_cmsg(ends.tx, NULL, 0, list, 1, MSG_DONTWAIT).bytes, EITHER(0, EAGAIN));

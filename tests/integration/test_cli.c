@@ -662,7 +662,8 @@ static void info__unacknowledged_and_unread(void **state)
 {
 	struct topology *topology = *state;
 	const struct netns *near = &topology->ns[0], *far = topology_far_ns(topology, 0);
-	struct ends ends = ends_open(state);
+	const char *peer = topology->far_text[0];
+	struct ends ends = ends_open_one_lane(state);
 	uint32_t i;
 
 	for (i = 0; i < 3; i++)
@@ -670,8 +671,11 @@ static void info__unacknowledged_and_unread(void **state)
 	wait_shown(far, "messages -j -q receive", 3);
 	assert_int_equal(messages_agree(far, RDS6_INFO_RECV_MESSAGES, "receive",
 					rds_port(&ends.far)), 3);
-	while (shown(near, "messages -j"))	/* acknowledged */
+	/* All is acknowledged, the handshakes of the module too. */
+	do {
 		usleep(10000);
+		shown(near, "conns -j");
+	} while (json_number(line_to(peer), "unacked_msgs"));
 	topology_blackhole(topology, 0, true);
 	for (i = 0; i < 3; i++)
 		send_pattern(ends.tx, 3000 + i, i, &ends.far);
@@ -679,8 +683,8 @@ static void info__unacknowledged_and_unread(void **state)
 	assert_int_equal(messages_agree(near, RDS6_INFO_RETRANS_MESSAGES, "unacked",
 					rds_port(&ends.near)), 3);
 	shown(near, "conns -j");
-	assert_int_equal(json_number(line_to(topology->far_text[0]), "unacked_msgs"), 3);
-	assert_int_equal(json_number(line_to(topology->far_text[0]), "unacked_bytes"), 9003);
+	assert_int_equal(json_number(line_to(peer), "unacked_msgs"), 3);
+	assert_int_equal(json_number(line_to(peer), "unacked_bytes"), 9003);
 	topology_blackhole(topology, 0, false);
 }
 
