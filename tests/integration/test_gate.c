@@ -556,7 +556,7 @@ static void malformed__later_header(void **state)
 	size_t i;
 	int fd;
 
-	assert_int_equal(netns_sysctl_set(far, "reconnect_max_delay_ms", 400), 0);
+	assert_int_equal(netns_sysctl_set(far, "reconnect_max_delay_ms", 400L * time_scale()), 0);
 	for (i = 0; i < ARRAY_SIZE(malformed); i++) {
 		struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 
