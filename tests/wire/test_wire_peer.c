@@ -236,11 +236,8 @@ static void handshake__with_lanes_and_without(void **state)
 static void introduce(struct peer *peer)
 {
 	struct frame pong = { .dport = 1, .ext = { 5, 0, 1, 0x40, 1, 0, 0, 0, 1 } };
-	struct frame frame;
 
-	do {
-		assert_int_equal(wire_receive(peer->fd, &frame, NULL, soon()), 0);
-	} while (!frame_is_hello(&frame));
+	peer_wait_hello(peer);
 	peer_send(peer, &pong, NULL);
 }
 
@@ -400,7 +397,6 @@ static void wakeup__of_the_peer_is_answered(void **state)
 	peer_expect_moved(&peer, "tcp_wakeups_received", 1);
 }
 
-/* Messages until one with this seed; the others must not be there. */
 /* Nothing that connects to the peer gets through from now on. */
 static void fill_listener(struct peer *peer)
 {
@@ -427,6 +423,7 @@ static void wakeup__meets_a_connection(void **state)
 	peer_expect_delivery(&peer, 5);
 }
 
+/* Messages until one with this seed; the others must not be there. */
 static void expect_first_message(struct peer *peer, uint32_t seed, uint64_t *seq, uint8_t *flags)
 {
 	struct frame frame;

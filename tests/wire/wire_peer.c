@@ -138,17 +138,23 @@ void peer_connect(struct peer *peer)
 	}
 }
 
+void peer_wait_hello(struct peer *peer)
+{
+	struct frame frame;
+
+	do {
+		if (wire_receive(peer->fd, &frame, peer_in, soon()))
+			fail_msg("no handshake: %s", strerror(errno));
+	} while (!frame_is_hello(&frame));
+}
+
 struct peer peer_up(void **state)
 {
 	struct peer peer = peer_open(state);
-	struct frame frame;
 
 	peer_connect(&peer);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	do {
-		if (wire_receive(peer.fd, &frame, peer_in, soon()))
-			fail_msg("no handshake: %s", strerror(errno));
-	} while (!frame_is_hello(&frame));
+	peer_wait_hello(&peer);
 	peer_answer_hello(&peer);
 	peer_expect_moved(&peer, "conn_up", 1);
 	peer_remember(&peer);

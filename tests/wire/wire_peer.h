@@ -52,6 +52,7 @@ void peer_expect_moved(const struct peer *peer, const char *counter, uint64_t by
 
 bool frame_is_hello(const struct frame *frame);
 void peer_send(struct peer *peer, struct frame *frame, const void *payload);
+void peer_wait_hello(struct peer *peer);
 void peer_answer_hello(struct peer *peer);
 /* The next frame that is neither a map nor the handshake; that is answered. Payload in peer_in. */
 void peer_next_message(struct peer *peer, struct frame *frame);
