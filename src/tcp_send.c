@@ -227,8 +227,17 @@ static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 	return RDSZ_HDR_LEN + m->len;
 }
 
+/* For RDS_INFO_TCP_SOCKETS. Returns where the next one starts. */
+static u32 rdsz_pass_expect(struct rdsz_tcp *tcp, u32 seq, u32 bytes)
+{
+	tcp->last_sent_nxt = seq;
+	tcp->last_expected_una = seq + bytes;
+	return seq + bytes;
+}
+
 /*
  * Move messages from the send queue into the pass while there is room; they wait for their ack now.
+ * What goes before them is in the pass already.
  */
 static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 room, u32 seq)
 {
@@ -236,15 +245,15 @@ static void rdsz_pass_fill(struct rdsz_path *path, struct rdsz_pass *pass, u32 r
 	u32 bytes = 0;
 
 	spin_lock_bh(&path->lock);
+	if (pass->nr_msgs)
+		seq = rdsz_pass_expect(path->tcp, seq, RDSZ_HDR_LEN + pass->msgs[0]->len);
 	list_for_each_entry_safe(m, next, &path->send_queue, path_node) {
 		if (pass->nr_msgs == RDSZ_PASS_MSGS ||
 		    pass->nr_bvec + rdsz_message_bvecs(m) > room ||
 		    (bytes && bytes + m->len > RDSZ_PASS_BYTES))
 			break;
 		bytes += m->len;
-		path->tcp->last_sent_nxt = seq;
-		seq += rdsz_pass_add(pass, m);
-		path->tcp->last_expected_una = seq;
+		seq = rdsz_pass_expect(path->tcp, seq, rdsz_pass_add(pass, m));
 		m->tcp_end = seq;
 		if (unlikely(test_bit(RDSZ_MSG_HANDSHAKE, &m->flags)))
 			set_bit(RDSZ_PATH_INTRODUCED, &path->flags);
@@ -326,7 +335,7 @@ static struct rdsz_pass *rdsz_pass_build(struct rdsz_path *path)
 	}
 	pass->ack = rdsz_ack_peek(path);
 	if (extra) {
-		seq += rdsz_pass_add(pass, extra);
+		rdsz_pass_add(pass, extra);
 		rdsz_message_put(extra);
 	}
 	rdsz_pass_fill(path, pass, bvecs, seq);
