@@ -168,7 +168,7 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 void rdsz_ack_settle(struct rdsz_path *path)
 {
 	WRITE_ONCE(path->settle, true);
-	rdsz_net_queue_work(path->conn->rn, &path->recv_work, 1);
+	rdsz_net_queue_work(path->conn->rn, &path->recv_work);
 }
 
 /**

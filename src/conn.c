@@ -17,6 +17,21 @@ static const struct rhashtable_params rdsz_conn_params = {
 	.automatic_shrinking	= true,
 };
 
+/* A conn is somewhat larger than kmalloc() has a size for. */
+static struct kmem_cache *rdsz_conn_cache;
+
+int __init rdsz_conn_init(void)
+{
+	rdsz_conn_cache = KMEM_CACHE(rdsz_conn, 0);
+	return rdsz_conn_cache ? 0 : -ENOMEM;
+}
+
+void rdsz_conn_exit(void)
+{
+	rcu_barrier();	/* rdsz_conn_free_rcu() */
+	kmem_cache_destroy(rdsz_conn_cache);
+}
+
 int rdsz_conn_table_init(struct rdsz_net *rn)
 {
 	int err = rdsz_tombs_init(rn);
@@ -34,6 +49,11 @@ void rdsz_conn_hold(struct rdsz_conn *conn)
 	refcount_inc(&conn->refs);
 }
 
+static void rdsz_conn_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(rdsz_conn_cache, container_of(rcu, struct rdsz_conn, rcu));
+}
+
 /*
  * The last reference is gone. Perhaps in softirq, when TCP lets go of a pass; nothing here sleeps.
  */
@@ -44,7 +64,7 @@ static void rdsz_conn_free(struct rdsz_conn *conn)
 	rdsz_map_put(conn->peer_map);
 	rdsz_net_put(conn->rn);
 	rdsz_lanes_free(conn->lanes);
-	kfree_rcu(conn, rcu);
+	call_rcu(&conn->rcu, rdsz_conn_free_rcu);
 }
 
 void rdsz_conn_put(struct rdsz_conn *conn)
@@ -65,7 +85,7 @@ void rdsz_conn_proved(struct rdsz_conn *conn)
 	if (READ_ONCE(conn->proven))
 		return;
 	WRITE_ONCE(conn->proven, true);
-	rdsz_net_queue_work(conn->rn, &conn->rn->pending_work, 0);
+	rdsz_net_queue_delayed_work(conn->rn, &conn->rn->pending_work, 0);
 }
 
 static bool rdsz_queue_is_busy(const struct list_head *queue)
@@ -126,7 +146,7 @@ struct rdsz_conn *rdsz_conn_lookup(struct rdsz_net *rn, const struct rdsz_conn_k
 
 static struct rdsz_conn *rdsz_conn_alloc(struct rdsz_net *rn, const struct rdsz_conn_key *key)
 {
-	struct rdsz_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+	struct rdsz_conn *conn = kmem_cache_zalloc(rdsz_conn_cache, GFP_KERNEL);
 
 	if (!conn)
 		return NULL;
@@ -150,7 +170,7 @@ static struct rdsz_conn *rdsz_conn_alloc(struct rdsz_net *rn, const struct rdsz_
 err_map:
 	rdsz_map_put(conn->local_map);
 err_free:
-	kfree(conn);
+	kmem_cache_free(rdsz_conn_cache, conn);
 	return NULL;
 }
 

@@ -108,14 +108,14 @@ void rdsz_idle_start(struct rdsz_net *rn)
 	unsigned int ms = READ_ONCE(rn->sysctl.idle_ms);
 
 	if (ms)
-		rdsz_net_queue_work(rn, &rn->idle_work,
-				    msecs_to_jiffies(ms) / RDSZ_IDLE_LOOKS + 1);
+		rdsz_net_queue_delayed_work(rn, &rn->idle_work,
+					    msecs_to_jiffies(ms) / RDSZ_IDLE_LOOKS + 1);
 }
 
 /* idle_ms was written: it counts from now on. */
 void rdsz_idle_changed(struct rdsz_net *rn)
 {
-	rdsz_net_queue_work(rn, &rn->idle_work, 0);
+	rdsz_net_queue_delayed_work(rn, &rn->idle_work, 0);
 }
 
 void rdsz_idle_init(struct rdsz_net *rn)

@@ -246,7 +246,7 @@ static void rdsz_recv_resume(struct rdsz_net *rn)
 	while ((conn = rdsz_conn_next(rn, conn)))
 		rdsz_conn_for_each_lane(conn, path, i)
 			if (test_and_clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags))
-				rdsz_net_queue_work(rn, &path->recv_work, 0);
+				rdsz_net_queue_work(rn, &path->recv_work);
 }
 
 /**

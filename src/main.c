@@ -30,6 +30,7 @@ static void rdsz_base_exit(void)
 	destroy_workqueue(rdsz_wq);
 	rdsz_tcp_exit();
 	rdsz_lanes_exit();
+	rdsz_conn_exit();
 }
 
 /* What all namespaces share. */
@@ -37,9 +38,12 @@ static int __init rdsz_base_init(void)
 {
 	int err;
 
-	err = rdsz_lanes_init();
+	err = rdsz_conn_init();
 	if (err)
 		return err;
+	err = rdsz_lanes_init();
+	if (err)
+		goto err_conn;
 	err = rdsz_tcp_init();
 	if (err)
 		goto err_lanes;
@@ -53,6 +57,8 @@ err_tcp:
 	rdsz_tcp_exit();
 err_lanes:
 	rdsz_lanes_exit();
+err_conn:
+	rdsz_conn_exit();
 	return err;
 }
 
@@ -109,7 +115,6 @@ static void __exit rdsz_exit(void)
 	rdsz_zc_wait_idle();
 	rdsz_base_exit();
 	rdsz_pin_account_flush();
-	rcu_barrier();
 }
 
 module_init(rdsz_init);

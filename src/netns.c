@@ -34,15 +34,31 @@ void rdsz_net_put(struct rdsz_net *rn)
 /**
  * rdsz_net_queue_work() - queue work of this namespace, unless the namespace ends
  * @rn: namespace
- * @work: of the namespace or one of its paths
- * @delay: jiffies; 0 makes work that waits run at once
+ * @work: of one of its paths
  *
  * After rdsz_net_exit() has set @dying and waited for an RCU period nothing is queued any more, so
  * work that was cancelled then stays cancelled.
  *
  * Context: any up to softirq.
  */
-void rdsz_net_queue_work(struct rdsz_net *rn, struct delayed_work *work, unsigned long delay)
+void rdsz_net_queue_work(struct rdsz_net *rn, struct work_struct *work)
+{
+	rcu_read_lock();
+	if (!READ_ONCE(rn->dying))
+		queue_work(rdsz_wq, work);
+	rcu_read_unlock();
+}
+
+/**
+ * rdsz_net_queue_delayed_work() - the same for work that is to run later
+ * @rn: namespace
+ * @work: of the namespace or one of its paths
+ * @delay: jiffies; 0 makes work that waits run at once, others leave it alone
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_net_queue_delayed_work(struct rdsz_net *rn, struct delayed_work *work,
+				 unsigned long delay)
 {
 	rcu_read_lock();
 	if (!READ_ONCE(rn->dying)) {
@@ -51,6 +67,22 @@ void rdsz_net_queue_work(struct rdsz_net *rn, struct delayed_work *work, unsigne
 		else
 			mod_delayed_work(rdsz_wq, work, 0);
 	}
+	rcu_read_unlock();
+}
+
+/**
+ * rdsz_net_hurry_work() - the same for work that is to run no later than that
+ * @rn: namespace
+ * @work: of the namespace or one of its paths
+ * @delay: jiffies; work that was to run earlier waits as long, so nobody asks for this over and over
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_net_hurry_work(struct rdsz_net *rn, struct delayed_work *work, unsigned long delay)
+{
+	rcu_read_lock();
+	if (!READ_ONCE(rn->dying))
+		mod_delayed_work(rdsz_wq, work, delay);
 	rcu_read_unlock();
 }
 

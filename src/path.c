@@ -28,6 +28,7 @@
 #define RDSZ_CLOSE_MS		5000	/* longest orderly shutdown */
 #define RDSZ_DRAIN_POLL_MS	20
 #define RDSZ_CONNECT_MS		3000	/* a connect that takes longer starts over */
+#define RDSZ_RETRY_JIFFIES	2	/* until memory is asked for again */
 #define RDSZ_OWNER_RUNS		8	/* transmit runs in a row before the worker takes over */
 
 /* ---- waking the worker ---- */
@@ -35,7 +36,7 @@
 /* Have the state worker look, in so many milliseconds or before. Any context up to softirq. */
 void rdsz_path_poke(struct rdsz_path *path, unsigned int ms)
 {
-	rdsz_net_queue_work(path->conn->rn, &path->state_work, msecs_to_jiffies(ms));
+	rdsz_net_queue_delayed_work(path->conn->rn, &path->state_work, msecs_to_jiffies(ms));
 }
 
 /* Somebody has something to send. Cheap when the path is up. */
@@ -122,9 +123,22 @@ static void rdsz_path_disown(struct rdsz_path *path)
 	wake_up_bit(&path->flags, RDSZ_PATH_OWNED);
 }
 
-static void rdsz_path_send_later(struct rdsz_path *path, unsigned long delay)
+static void rdsz_path_send_later(struct rdsz_path *path)
 {
-	rdsz_net_queue_work(path->conn->rn, &path->send_work, delay);
+	rdsz_net_queue_work(path->conn->rn, &path->send_work);
+}
+
+/**
+ * rdsz_path_again() - there was no memory to go on
+ * @path: path
+ * @bit: RDSZ_PATH_SEND_AGAIN or RDSZ_PATH_RECV_AGAIN, what the state worker is to start before long
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_path_again(struct rdsz_path *path, unsigned int bit)
+{
+	if (!test_and_set_bit(bit, &path->flags))
+		rdsz_net_hurry_work(path->conn->rn, &path->state_work, RDSZ_RETRY_JIFFIES);
 }
 
 static void rdsz_path_transmit(struct rdsz_path *path)
@@ -145,14 +159,14 @@ static void rdsz_path_transmit(struct rdsz_path *path)
 		rdsz_path_disown(path);
 		if (err == -ENOMEM) {
 			rdsz_stat_inc(rn, send_delayed_retry);
-			rdsz_path_send_later(path, 2);
+			rdsz_path_again(path, RDSZ_PATH_SEND_AGAIN);
 			return;
 		}
 		if (!test_bit(RDSZ_PATH_KICKED, &path->flags))
 			return;
 		rdsz_stat_inc(rn, send_lock_queue_raced);
 	}
-	rdsz_path_send_later(path, 0);
+	rdsz_path_send_later(path);
 }
 
 /**
@@ -169,12 +183,12 @@ void rdsz_path_kick(struct rdsz_path *path, bool may_sleep)
 	else if (may_sleep && !path->conn->ops->needs_worker())
 		rdsz_path_transmit(path);
 	else
-		rdsz_path_send_later(path, 0);
+		rdsz_path_send_later(path);
 }
 
 static void rdsz_path_send_work(struct work_struct *work)
 {
-	rdsz_path_transmit(container_of(to_delayed_work(work), struct rdsz_path, send_work));
+	rdsz_path_transmit(container_of(work, struct rdsz_path, send_work));
 }
 
 /**
@@ -734,11 +748,15 @@ static void rdsz_path_state_work(struct work_struct *work)
 
 	while (!READ_ONCE(path->conn->rn->dying) && rdsz_path_step(path))
 		cond_resched();
+	if (test_and_clear_bit(RDSZ_PATH_SEND_AGAIN, &path->flags))
+		rdsz_path_send_later(path);
+	if (test_and_clear_bit(RDSZ_PATH_RECV_AGAIN, &path->flags))
+		rdsz_net_queue_work(path->conn->rn, &path->recv_work);
 }
 
 static void rdsz_path_recv_work(struct work_struct *work)
 {
-	struct rdsz_path *path = container_of(to_delayed_work(work), struct rdsz_path, recv_work);
+	struct rdsz_path *path = container_of(work, struct rdsz_path, recv_work);
 
 	path->conn->ops->receive(path);
 }
@@ -756,8 +774,8 @@ void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path, unsigned int
 	path->next_try = jiffies;
 	path->log.changed = get_jiffies_64();
 	INIT_DELAYED_WORK(&path->state_work, rdsz_path_state_work);
-	INIT_DELAYED_WORK(&path->send_work, rdsz_path_send_work);
-	INIT_DELAYED_WORK(&path->recv_work, rdsz_path_recv_work);
+	INIT_WORK(&path->send_work, rdsz_path_send_work);
+	INIT_WORK(&path->recv_work, rdsz_path_recv_work);
 }
 
 /* Nothing runs here, and nothing will unless somebody with a reference to the conn starts it. */
@@ -765,7 +783,7 @@ bool rdsz_path_is_quiet(struct rdsz_path *path)
 {
 	return READ_ONCE(path->state) == RDSZ_PATH_DOWN && !READ_ONCE(path->accepted) &&
 		!READ_ONCE(path->wakeup) && !work_busy(&path->state_work.work) &&
-		!work_busy(&path->send_work.work) && !work_busy(&path->recv_work.work);
+		!work_busy(&path->send_work) && !work_busy(&path->recv_work);
 }
 
 static void rdsz_path_free_queue(struct list_head *queue)
@@ -797,8 +815,8 @@ void rdsz_path_destroy(struct rdsz_path *path)
 		rdsz_path_set_state(path, RDSZ_PATH_DOWN);
 	}
 	rdsz_ack_exit(path);
-	cancel_delayed_work_sync(&path->send_work);
-	cancel_delayed_work_sync(&path->recv_work);
+	cancel_work_sync(&path->send_work);
+	cancel_work_sync(&path->recv_work);
 	cancel_delayed_work_sync(&path->state_work);
 	rdsz_path_release(&path->accepted);
 	rdsz_path_release(&path->wakeup);

@@ -351,5 +351,5 @@ void rdsz_reap_kick(struct rdsz_net *rn)
 	unsigned int ms = READ_ONCE(rn->sysctl.pin_hold_ms) / 4;
 
 	if (!delayed_work_pending(&rn->reap_work))
-		rdsz_net_queue_work(rn, &rn->reap_work, msecs_to_jiffies(ms) + 1);
+		rdsz_net_queue_delayed_work(rn, &rn->reap_work, msecs_to_jiffies(ms) + 1);
 }

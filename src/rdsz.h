@@ -491,6 +491,8 @@ enum {
 	RDSZ_PATH_ESTABLISHED,	/* TCP told that our connect is through */
 	RDSZ_PATH_DROP,		/* drop_reason is set: go down */
 	RDSZ_PATH_RX_PAUSED,	/* reading stopped at rcv_mem_max */
+	RDSZ_PATH_SEND_AGAIN,	/* no memory to transmit: the state worker starts it again */
+	RDSZ_PATH_RECV_AGAIN,	/* nor to receive: likewise */
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
 	RDSZ_PATH_UNTOLD,	/* a sender wants to know of failed connects (lane 0) */
@@ -499,7 +501,7 @@ enum {
 	RDSZ_PATH_RETAIN_FULL,	/* transmission waits until less is retained */
 	RDSZ_PATH_ACK_DUE,	/* the peer waits for an acknowledgement of deliveries */
 	RDSZ_PATH_ACK_TIMER,	/* ack_timer runs */
-	RDSZ_PATH_PART_TIMER,	/* part_timer of the TCP connection runs */
+	RDSZ_PATH_PART_TIMER,	/* the timer of tcp_part.c runs */
 	RDSZ_PATH_OFFERED,	/* lanes were offered on this connection (lane 0) */
 	RDSZ_PATH_INTRODUCED,	/* a handshake of ours went out on this connection */
 	RDSZ_PATH_OFFER_ACKED,	/* the peer has that offer */
@@ -579,10 +581,12 @@ struct rdsz_path_log {
 struct rdsz_path {
 	struct rdsz_conn	*conn;
 	u8			index;
+	bool			settle;
 	int			state;
 	unsigned long		flags;
 
 	spinlock_t		lock;
+	atomic_t		nr_pongs;
 	struct list_head	send_queue;
 	struct list_head	retrans;
 	struct rdsz_load	queued;
@@ -592,14 +596,12 @@ struct rdsz_path {
 	struct list_head	retained;
 	u64			retained_mem;
 	struct list_head	held;
-	atomic_t		nr_pongs;
 	struct rdsz_bucket	pings;
 	u64			next_tx_seq;
 	struct rdsz_pass	*pass;
 	u64			next_rx_seq;
 	u32			rx_gen;
 
-	bool			settle;
 	u64			peer_ack;
 	u64			rx_ack;
 	u64			rx_bytes;
@@ -613,10 +615,10 @@ struct rdsz_path {
 	struct rdsz_tcp		*tcp;
 	int			drop_reason;
 	int			connect_error;
-	unsigned long		deadline;
 	unsigned int		backoff;
-	unsigned long		next_try;
 	u32			last_una;
+	unsigned long		deadline;
+	unsigned long		next_try;
 	unsigned long		una_moved;
 	u32			zc_copied_run;
 	u32			zc_probe;
@@ -626,8 +628,8 @@ struct rdsz_path {
 	unsigned long		hello_until;
 
 	struct delayed_work	state_work;
-	struct delayed_work	send_work;
-	struct delayed_work	recv_work;
+	struct work_struct	send_work;
+	struct work_struct	recv_work;
 };
 
 /*
@@ -769,7 +771,10 @@ extern struct workqueue_struct *rdsz_wq;
 /* netns.c */
 int rdsz_netns_init(void);
 void rdsz_netns_exit(void);
-void rdsz_net_queue_work(struct rdsz_net *rn, struct delayed_work *work, unsigned long delay);
+void rdsz_net_queue_work(struct rdsz_net *rn, struct work_struct *work);
+void rdsz_net_queue_delayed_work(struct rdsz_net *rn, struct delayed_work *work,
+				 unsigned long delay);
+void rdsz_net_hurry_work(struct rdsz_net *rn, struct delayed_work *work, unsigned long delay);
 u64 rdsz_net_next_seq(struct rdsz_net *rn);
 void rdsz_net_used_seq(struct rdsz_net *rn, u64 next_unused);
 
@@ -902,6 +907,8 @@ void rdsz_reap_init(struct rdsz_net *rn);
 void rdsz_reap_kick(struct rdsz_net *rn);
 
 /* conn.c */
+int rdsz_conn_init(void);
+void rdsz_conn_exit(void);
 int rdsz_conn_table_init(struct rdsz_net *rn);
 void rdsz_conn_table_exit(struct rdsz_net *rn);
 struct rdsz_conn *rdsz_conn_get_or_create(struct rdsz_net *rn, const struct rdsz_conn_key *key);
@@ -952,6 +959,7 @@ bool rdsz_path_has_work(struct rdsz_path *path);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_start_watch(struct rdsz_path *path);
 void rdsz_path_poke(struct rdsz_path *path, unsigned int ms);
+void rdsz_path_again(struct rdsz_path *path, unsigned int bit);
 const char *rdsz_path_reason_name(const struct rdsz_path *path);
 void rdsz_path_load_queued(struct rdsz_path *path, struct rdsz_message *m);
 void rdsz_path_load_sent(struct rdsz_path *path, struct rdsz_message *m);

@@ -130,7 +130,6 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 		return -ENOMEM;
 	tcp->path = path;
 	tcp->sock = sock;
-	rdsz_part_init(tcp);
 	err = rdsz_zc_sock_init(&tcp->zs, sock->sk, rdsz_tcp_zc_wake, path);
 	if (err) {
 		kmem_cache_free(rdsz_tcp_cache, tcp);
@@ -155,9 +154,9 @@ static void rdsz_tcp_close(struct rdsz_path *path)
 	if (!tcp)
 		return;
 	rdsz_tcp_detach(tcp);
-	rdsz_part_exit(tcp);
+	rdsz_part_stop(tcp);
 	rdsz_tcp_set(path, NULL);
-	cancel_delayed_work_sync(&path->recv_work);
+	cancel_work_sync(&path->recv_work);
 	rdsz_path_acked(path, READ_ONCE(tcp_sk(tcp->sock->sk)->snd_una));
 	rdsz_zc_sock_detach(tcp->zs);
 	sock_no_linger(tcp->sock->sk);
@@ -166,6 +165,7 @@ static void rdsz_tcp_close(struct rdsz_path *path)
 		rdsz_ahead_end(path, &tcp->hdr, tcp->inc);
 		rdsz_incoming_put(tcp->inc);
 	}
+	rdsz_part_free(tcp);
 	kmem_cache_free(rdsz_tcp_cache, tcp);
 	rdsz_conn_put(path->conn);
 }

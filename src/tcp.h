@@ -19,9 +19,8 @@
  * @hdr_time: when its first byte was seen, see RDSZ_RX_HEADER
  * @inc: message being received, once its header is complete
  * @inc_got: payload bytes of it
- * @part: how much of a message is to come together before it is read, see tcp_part.c
- * @part_wait: for how long it has been waited for; @part_timer ends the wait, and changes this
- *	without the lock of the socket
+ * @part: how much of a large message is to come together before it is read; NULL before the first
+ *	one, see tcp_part.c
  * @last_sent_nxt: TCP sequence at the start of the last message handed to TCP, under the path lock
  * @last_expected_una: just past its end, under the path lock
  * @last_seen_una: last acknowledgement looked at
@@ -40,11 +39,9 @@ struct rdsz_tcp {
 	struct rdsz_hdr		hdr;
 	u64			hdr_time;
 	struct rdsz_incoming	*inc;
+	struct rdsz_part	*part;
 	u32			hdr_got;
 	u32			inc_got;
-	u32			part;
-	int			part_wait;
-	struct hrtimer		part_timer;
 	u32			last_sent_nxt;
 	u32			last_expected_una;
 	u32			last_seen_una;
@@ -71,11 +68,11 @@ void rdsz_tcp_receive(struct rdsz_path *path);
 bool rdsz_tcp_header_ok(struct rdsz_net *rn, const struct rdsz_hdr *hdr);
 
 /* tcp_part.c */
-void rdsz_part_begin(struct rdsz_tcp *tcp);
+void rdsz_part_begin(struct rdsz_tcp *tcp, u32 len);
 bool rdsz_part_is_there(struct rdsz_tcp *tcp, struct sock *sk);
 void rdsz_part_reads(struct rdsz_tcp *tcp, struct sock *sk);
-void rdsz_part_init(struct rdsz_tcp *tcp);
-void rdsz_part_exit(struct rdsz_tcp *tcp);
+void rdsz_part_stop(struct rdsz_tcp *tcp);
+void rdsz_part_free(struct rdsz_tcp *tcp);
 
 /* The connection of a socket whose callback runs; call under sk_callback_lock. NULL: detached. */
 static inline struct rdsz_tcp *rdsz_tcp_of(const struct sock *sk)

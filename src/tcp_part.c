@@ -10,7 +10,11 @@
  * How large a part may be depends on the sender: one whose congestion window is smaller would wait
  * for us, and we for it. So a timer ends a wait, and the parts grow while they come in time and
  * shrink when one did not. The end of a message is never waited for longer than it takes to come.
+ *
+ * All of it is there from the first large message of a connection on, which most connections never
+ * have; without memory for it nothing is waited for.
  */
+#include <linux/slab.h>
 #include <net/tcp.h>
 
 #include "hrtimer_compat.h"
@@ -29,16 +33,64 @@ enum {
 	RDSZ_PART_OLD,		/* for longer: read what is there */
 };
 
-static void rdsz_part_time(struct rdsz_tcp *tcp)
+/**
+ * struct rdsz_part - what a connection waits for in the middle of a large message
+ * @path: its path
+ * @size: how much is to come together, under the lock of the TCP socket
+ * @wait: for how long it has been waited for; @timer changes it without that lock
+ * @timer: ends the wait; runs while RDSZ_PATH_PART_TIMER is set
+ */
+struct rdsz_part {
+	struct rdsz_path	*path;
+	u32			size;
+	int			wait;
+	struct hrtimer		timer;
+};
+
+static void rdsz_part_time(struct rdsz_part *part)
 {
-	if (!test_and_set_bit(RDSZ_PATH_PART_TIMER, &tcp->path->flags))
-		hrtimer_start(&tcp->part_timer, ns_to_ktime(RDSZ_PART_NS), HRTIMER_MODE_REL_SOFT);
+	if (!test_and_set_bit(RDSZ_PATH_PART_TIMER, &part->path->flags))
+		hrtimer_start(&part->timer, ns_to_ktime(RDSZ_PART_NS), HRTIMER_MODE_REL_SOFT);
 }
 
-/* A message begins: one more try. */
-void rdsz_part_begin(struct rdsz_tcp *tcp)
+static enum hrtimer_restart rdsz_part_timer(struct hrtimer *timer)
 {
-	tcp->part = max_t(u32, tcp->part, RDSZ_PART_MIN);
+	struct rdsz_part *part = container_of(timer, struct rdsz_part, timer);
+	struct rdsz_path *path = part->path;
+
+	clear_bit(RDSZ_PATH_PART_TIMER, &path->flags);
+	smp_mb__after_atomic();	/* clear, then look: a wait that begins now starts it again */
+	switch (cmpxchg(&part->wait, RDSZ_PART_FRESH, RDSZ_PART_OLD)) {
+	case RDSZ_PART_FRESH:
+		rdsz_part_time(part);
+		break;
+	case RDSZ_PART_OLD:
+		rdsz_net_queue_work(path->conn->rn, &path->recv_work);
+		break;
+	}
+	return HRTIMER_NORESTART;
+}
+
+static struct rdsz_part *rdsz_part_alloc(struct rdsz_path *path)
+{
+	struct rdsz_part *part = kzalloc(sizeof(*part), GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!part)
+		return NULL;
+	part->path = path;
+	rdsz_hrtimer_setup(&part->timer, rdsz_part_timer, HRTIMER_MODE_REL_SOFT);
+	return part;
+}
+
+/* A message of so many bytes begins: one more try. */
+void rdsz_part_begin(struct rdsz_tcp *tcp, u32 len)
+{
+	if (len < RDSZ_PART_MIN)
+		return;
+	if (!tcp->part)
+		WRITE_ONCE(tcp->part, rdsz_part_alloc(tcp->path));
+	if (tcp->part)
+		tcp->part->size = max_t(u32, tcp->part->size, RDSZ_PART_MIN);
 }
 
 /*
@@ -47,9 +99,10 @@ void rdsz_part_begin(struct rdsz_tcp *tcp)
  */
 static u32 rdsz_part_wanted(const struct rdsz_tcp *tcp, const struct sock *sk)
 {
-	if (!tcp->inc || tcp->part < RDSZ_PART_MIN || hrtimer_resolution > RDSZ_PART_NS)
+	if (!tcp->part || !tcp->inc || tcp->part->size < RDSZ_PART_MIN ||
+	    hrtimer_resolution > RDSZ_PART_NS)
 		return 0;
-	return min3(tcp->part, tcp_sk(sk)->rcv_wnd / 4, tcp->inc->len - tcp->inc_got);
+	return min3(tcp->part->size, tcp_sk(sk)->rcv_wnd / 4, tcp->inc->len - tcp->inc_got);
 }
 
 /* What lies in TCP is in its way: where memory is short, it drops what comes behind it. */
@@ -66,11 +119,13 @@ static bool rdsz_part_presses(const struct sock *sk)
  */
 bool rdsz_part_is_there(struct rdsz_tcp *tcp, struct sock *sk)
 {
-	if (tcp_inq(sk) >= rdsz_part_wanted(tcp, sk) || rdsz_part_presses(sk))
+	u32 wanted = rdsz_part_wanted(tcp, sk);
+
+	if (!wanted || tcp_inq(sk) >= wanted || rdsz_part_presses(sk))
 		return true;
-	if (READ_ONCE(tcp->part_wait) == RDSZ_PART_NONE)
-		WRITE_ONCE(tcp->part_wait, RDSZ_PART_FRESH);
-	rdsz_part_time(tcp);
+	if (READ_ONCE(tcp->part->wait) == RDSZ_PART_NONE)
+		WRITE_ONCE(tcp->part->wait, RDSZ_PART_FRESH);
+	rdsz_part_time(tcp->part);
 	return false;
 }
 
@@ -81,44 +136,32 @@ bool rdsz_part_is_there(struct rdsz_tcp *tcp, struct sock *sk)
  */
 void rdsz_part_reads(struct rdsz_tcp *tcp, struct sock *sk)
 {
+	struct rdsz_part *part = tcp->part;
 	u32 there = tcp_inq(sk);
 
-	if (tcp->inc && tcp->part >= RDSZ_PART_MIN && there >= tcp->part) {
-		tcp->part = min_t(u32, 2 * tcp->part, RDSZ_PART_MAX);
-	} else if (READ_ONCE(tcp->part_wait) == RDSZ_PART_OLD &&
-		   there < rdsz_part_wanted(tcp, sk)) {
-		rdsz_stat_inc(tcp->path->conn->rn, recv_part_late);
-		tcp->part = there / 2;
+	if (!part)
+		return;
+	if (tcp->inc && part->size >= RDSZ_PART_MIN && there >= part->size) {
+		part->size = min_t(u32, 2 * part->size, RDSZ_PART_MAX);
+	} else if (READ_ONCE(part->wait) == RDSZ_PART_OLD && there < rdsz_part_wanted(tcp, sk)) {
+		rdsz_stat_inc(part->path->conn->rn, recv_part_late);
+		part->size = there / 2;
 	}
-	WRITE_ONCE(tcp->part_wait, RDSZ_PART_NONE);
-}
-
-static enum hrtimer_restart rdsz_part_timer(struct hrtimer *timer)
-{
-	struct rdsz_tcp *tcp = container_of(timer, struct rdsz_tcp, part_timer);
-	struct rdsz_path *path = tcp->path;
-
-	clear_bit(RDSZ_PATH_PART_TIMER, &path->flags);
-	smp_mb__after_atomic();	/* clear, then look: a wait that begins now starts it again */
-	switch (cmpxchg(&tcp->part_wait, RDSZ_PART_FRESH, RDSZ_PART_OLD)) {
-	case RDSZ_PART_FRESH:
-		rdsz_part_time(tcp);
-		break;
-	case RDSZ_PART_OLD:
-		rdsz_net_queue_work(path->conn->rn, &path->recv_work, 0);
-		break;
-	}
-	return HRTIMER_NORESTART;
-}
-
-void rdsz_part_init(struct rdsz_tcp *tcp)
-{
-	rdsz_hrtimer_setup(&tcp->part_timer, rdsz_part_timer, HRTIMER_MODE_REL_SOFT);
+	WRITE_ONCE(part->wait, RDSZ_PART_NONE);
 }
 
 /* The callbacks of the socket are not ours any more, so no wait begins. */
-void rdsz_part_exit(struct rdsz_tcp *tcp)
+void rdsz_part_stop(struct rdsz_tcp *tcp)
 {
-	hrtimer_cancel(&tcp->part_timer);
+	struct rdsz_part *part = READ_ONCE(tcp->part);	/* the worker may still set it */
+
+	if (part)
+		hrtimer_cancel(&part->timer);
 	clear_bit(RDSZ_PATH_PART_TIMER, &tcp->path->flags);
+}
+
+/* Nobody reads any more. */
+void rdsz_part_free(struct rdsz_tcp *tcp)
+{
+	kfree(tcp->part);
 }

@@ -56,7 +56,7 @@ static void rdsz_pending_poke(struct rdsz_pending *p)
 	if (list_empty(&p->ready))
 		list_add_tail(&p->ready, &rn->pending_ready);
 	spin_unlock_bh(&rn->pending_lock);
-	rdsz_net_queue_work(rn, &rn->pending_work, 0);
+	rdsz_net_queue_delayed_work(rn, &rn->pending_work, 0);
 }
 
 /* Less than a header is worth no look, however slowly it comes. */
@@ -294,8 +294,8 @@ void rdsz_pending_accept(struct rdsz_net *rn, const struct rdsz_conn_key *key, s
 		rdsz_pending_wakeup(rn, key, sock);
 	else
 		rdsz_pending_wait(rn, key, sock);
-	rdsz_net_queue_work(rn, &rn->pending_work,
-			    msecs_to_jiffies(READ_ONCE(rn->sysctl.pending_ms)) + 1);
+	rdsz_net_queue_delayed_work(rn, &rn->pending_work,
+				    msecs_to_jiffies(READ_ONCE(rn->sysctl.pending_ms)) + 1);
 }
 
 /* ---- looking at them ---- */
@@ -407,7 +407,7 @@ static void rdsz_pending_work(struct work_struct *work)
 	wait = rdsz_pending_expire(rn);
 	mutex_unlock(&rn->listen_lock);
 	if (wait)
-		rdsz_net_queue_work(rn, &rn->pending_work, wait);
+		rdsz_net_queue_delayed_work(rn, &rn->pending_work, wait);
 }
 
 void rdsz_pending_init(struct rdsz_net *rn)

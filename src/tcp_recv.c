@@ -12,8 +12,6 @@
 #include "tcp.h"
 #include "trace.h"
 
-#define RDSZ_RETRY_JIFFIES	2
-
 /* Up to here a payload is copied behind its message, see incoming.c. */
 #define RDSZ_INLINE_RECV	2048
 
@@ -62,7 +60,7 @@ static int rdsz_recv_begin_payload(struct rdsz_tcp *tcp)
 	if (!tcp->inc)
 		return -ENOMEM;
 	tcp->inc_got = 0;
-	rdsz_part_begin(tcp);
+	rdsz_part_begin(tcp, len);
 	tcp->inc->stages[RDSZ_RX_HEADER] = tcp->hdr_time;
 	tcp->inc->stages[RDSZ_RX_START] = rdsz_rx_stamp(tcp->path->conn->rn);
 	return 0;
@@ -175,7 +173,7 @@ static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 		break;
 	case -ENOMEM:
 		rdsz_stat_inc(path->conn->rn, recv_delayed_retry);
-		rdsz_net_queue_work(path->conn->rn, &path->recv_work, RDSZ_RETRY_JIFFIES);
+		rdsz_path_again(path, RDSZ_PATH_RECV_AGAIN);
 		break;
 	default:
 		WRITE_ONCE(tcp->failed, true);
