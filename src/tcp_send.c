@@ -5,8 +5,9 @@
  * A pass takes whole messages, up to RDSZ_PASS_BYTES or RDSZ_PASS_MSGS, and always one. Headers and
  * small payloads go by ordinary sends, neighbouring ones in one call; large payloads in pages of
  * our own by reference, where the kernel can; user pages are lent to TCP with the pass's zerocopy
- * record. So a large message costs two calls, a row of small ones one, and after TCP was full one
- * call resumes at the byte where it stopped.
+ * record; a copy of the header goes in front of them in the same way. So a large message costs one
+ * call, as does a row of small ones, and after TCP was full one call resumes at the byte where it
+ * stopped.
  *
  * What goes by reference is never written to again: TCP's buffers, and a reader on this machine,
  * may have the pages long after the message is gone. Headers are written anew when a message is
@@ -64,6 +65,7 @@ struct rdsz_segment {
  * @seg: the segment being sent
  * @offset: bytes of it that TCP has
  * @ack: h_ack of all its frames
+ * @hdr_page: where copies of headers are that go by reference, held; or NULL
  * @nr_bvec: entries of @bvec
  * @bvec: headers and payload, what the segments consist of
  */
@@ -79,6 +81,7 @@ struct rdsz_pass {
 	u32			seg;
 	u32			offset;
 	u64			ack;
+	struct page		*hdr_page;
 	u32			nr_bvec;
 	struct bio_vec		bvec[];
 };
@@ -103,6 +106,8 @@ static void rdsz_pass_free(struct rdsz_pass *pass)
 
 	for (i = 0; i < pass->nr_msgs; i++)
 		rdsz_payload_put(pass->payloads[i]);
+	if (pass->hdr_page)
+		put_page(pass->hdr_page);
 	rdsz_conn_put(pass->path->conn);
 	kfree(pass);
 }
@@ -201,6 +206,29 @@ static void rdsz_pass_add_bvec(struct rdsz_pass *pass, const struct bio_vec *bv,
 	seg->bytes += bv->bv_len;
 }
 
+/*
+ * A copy of a header that can go by reference: 48 bytes of the page that this task fills for its
+ * sockets. There is room for all of the pass, or the header goes by itself.
+ */
+static bool rdsz_pass_copy_header(struct rdsz_pass *pass, struct bio_vec *hdr)
+{
+	struct page_frag *frag = &current->task_frag;
+
+	if (!pass->hdr_page) {
+		if (!skb_page_frag_refill(RDSZ_PASS_MSGS * RDSZ_HDR_LEN, frag,
+					  GFP_ATOMIC | __GFP_NOWARN))
+			return false;
+		get_page(frag->page);
+		pass->hdr_page = frag->page;
+	}
+	memcpy(page_address(frag->page) + frag->offset,
+	       page_address(hdr->bv_page) + hdr->bv_offset, RDSZ_HDR_LEN);
+	hdr->bv_page = frag->page;
+	hdr->bv_offset = frag->offset;
+	frag->offset += RDSZ_HDR_LEN;
+	return true;
+}
+
 /* Takes a reference on the message and its payload. Returns the bytes it takes on the wire. */
 static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 {
@@ -217,7 +245,8 @@ static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 	refcount_inc(&m->refs);
 	pass->msgs[pass->nr_msgs] = m;
 	pass->payloads[pass->nr_msgs++] = p ? rdsz_payload_get(p) : NULL;
-	rdsz_pass_add_bvec(pass, &hdr, RDSZ_WAY_COPY);
+	rdsz_pass_add_bvec(pass, &hdr, way == RDSZ_WAY_COPY || rdsz_pass_copy_header(pass, &hdr) ?
+				       way : RDSZ_WAY_COPY);
 	for (i = 0; p && i < p->nr_bvec; i++)
 		rdsz_pass_add_bvec(pass, &p->bvec[i], way);
 	if (way == RDSZ_WAY_LEND) {
