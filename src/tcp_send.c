@@ -28,6 +28,9 @@
 #define RDSZ_PASS_BYTES		(256 * 1024)
 #define RDSZ_PASS_MSGS		16
 
+/* TCP refused so often in a row although it is not full: memory is what it has not got. */
+#define RDSZ_TCP_REFUSALS	3
+
 /* Passes in one transmit run; then whoever transmits looks up, and a worker may take over. */
 #define RDSZ_RUN_PASSES		8
 
@@ -438,8 +441,11 @@ static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
 	return ret;
 }
 
-/* One call per segment. Returns 0 when all is sent, -EAGAIN, -ENOBUFS, or TCP's error. */
-static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass)
+/*
+ * One call per segment. Returns 0 when all is sent, -EAGAIN, -ENOBUFS, or TCP's error. Adds to
+ * @took what TCP has taken.
+ */
+static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass, size_t *took)
 {
 	while (pass->seg < pass->nr_segs) {
 		struct rdsz_segment *seg = &pass->segs[pass->seg];
@@ -449,6 +455,7 @@ static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass)
 						  rdsz_pass_call(path, pass);
 		if (ret < 0)
 			return ret;
+		*took += ret;
 		pass->offset += ret;
 		if (pass->offset < seg->bytes)
 			return -EAGAIN;
@@ -458,24 +465,42 @@ static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass)
 	return 0;
 }
 
-/* TCP is full. True if its write-space call came too early to see the bit: worth another try. */
-static bool rdsz_tcp_full(struct rdsz_path *path)
+/*
+ * TCP is full: its write-space call will kick the path. False if that call came too early to see
+ * the bit, as it does where the peer is on this machine and acknowledges from within the send.
+ */
+static bool rdsz_tcp_is_full(struct rdsz_path *path)
 {
 	rdsz_stat_inc(path->conn->rn, tcp_sndbuf_full);
 	set_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	smp_mb__after_atomic();	/* set the bit, then look; pairs with rdsz_tcp_write_space() */
 	if (!sk_stream_is_writeable(path->tcp->sock->sk))
-		return false;
+		return true;
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
-	return true;
+	return false;
+}
+
+/* A transmit run goes on with its pass. Returns 0 if it may go on after that, too. */
+static int rdsz_tcp_send_pass(struct rdsz_path *path)
+{
+	int err, refused = 0;
+	size_t took;
+
+	do {
+		took = 0;
+		err = rdsz_pass_send(path, path->pass, &took);
+		rdsz_path_start_watch(path);	/* after the send: it looks for what is in flight */
+		if (err != -EAGAIN || rdsz_tcp_is_full(path))
+			return err;
+		refused = took ? 0 : refused + 1;
+	} while (refused < RDSZ_TCP_REFUSALS);
+	return -ENOMEM;
 }
 
 static int rdsz_tcp_send_error(struct rdsz_path *path, int err)
 {
 	switch (err) {
 	case -EAGAIN:
-		/* Not full, and yet refused: memory. */
-		return rdsz_tcp_full(path) ? -ENOMEM : -EAGAIN;
 	case -ENOBUFS:
 		return -EAGAIN;
 	case -ENOMEM:
@@ -516,8 +541,7 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 			if (pass->lends)
 				rdsz_stat_inc(path->conn->rn, zc_passes);
 		}
-		err = rdsz_pass_send(path, path->pass);
-		rdsz_path_start_watch(path);	/* after the send: it looks for what is in flight */
+		err = rdsz_tcp_send_pass(path);
 		if (err)
 			return rdsz_tcp_send_error(path, err);
 		rdsz_pass_trace(path->pass, RDSZ_TRACE_SENT);
