@@ -215,15 +215,64 @@ static bool rdsz_recv_ready(struct rdsz_sock *rs, const struct msghdr *msg)
 		 rdsz_cmsg_fits(msg, sizeof(struct rds_zcopy_cookies)));
 }
 
+/**
+ * struct rdsz_recv_waiter - a reader that sleeps, on its stack
+ * @wait: in the wait queue of the socket
+ * @rs, @msg, @ahead: of the call
+ */
+struct rdsz_recv_waiter {
+	struct wait_queue_entry		wait;
+	struct rdsz_sock		*rs;
+	const struct msghdr		*msg;
+	const struct rdsz_ahead		*ahead;
+};
+
+static bool rdsz_recv_waiter_ready(const struct rdsz_recv_waiter *w)
+{
+	return rdsz_recv_ready(w->rs, w->msg) || rdsz_ahead_ready(w->rs, w->ahead);
+}
+
+/*
+ * Writers, pollers and readers sleep in one queue. Acknowledgements and cookies of what was sent,
+ * which come all the time, are no reason to run a reader. The waker looks, under the lock of the
+ * queue: the reader sleeps, or leaves the queue only after that.
+ */
+static int rdsz_recv_wake(struct wait_queue_entry *wait, unsigned int mode, int sync, void *key)
+{
+	if (!rdsz_recv_waiter_ready(container_of(wait, struct rdsz_recv_waiter, wait)))
+		return 0;
+	return autoremove_wake_function(wait, mode, sync, key);
+}
+
+/* Returns what wait_event_interruptible_timeout() would. */
+static long rdsz_recv_sleep(struct rdsz_recv_waiter *w, long timeo)
+{
+	wait_queue_head_t *queue = sk_sleep(&w->rs->sk);
+	bool ready;
+
+	init_wait(&w->wait);
+	w->wait.func = rdsz_recv_wake;
+	for (;;) {
+		prepare_to_wait(queue, &w->wait, TASK_INTERRUPTIBLE);
+		ready = rdsz_recv_waiter_ready(w);
+		if (ready || !timeo || signal_pending(current))
+			break;
+		timeo = schedule_timeout(timeo);
+	}
+	finish_wait(queue, &w->wait);
+	if (ready)
+		return max(timeo, 1L);
+	return timeo ? -ERESTARTSYS : 0;
+}
+
 static int rdsz_recv_wait(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags,
 			  long *timeo, struct rdsz_ahead *ahead)
 {
+	struct rdsz_recv_waiter waiter = { .rs = rs, .msg = msg, .ahead = ahead };
 	long left;
 
 	rdsz_ahead_open(rs, ahead, len, flags);
-	left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk),
-						rdsz_recv_ready(rs, msg) ||
-						rdsz_ahead_ready(rs, ahead), *timeo);
+	left = rdsz_recv_sleep(&waiter, *timeo);
 	if (left == 0)
 		return -ETIMEDOUT;
 	if (left < 0)
