@@ -91,7 +91,8 @@ struct conn {
 	uint32_t tx_len, tx_done;
 	uint64_t tx_ns;			/* in send calls for it */
 	uint32_t tx_seq;		/* messages started */
-	bool blocked;			/* the last send was refused: wait for POLLOUT */
+	bool blocked;			/* the last send was refused: wait for EPOLLOUT */
+	bool watched_for_room;		/* which is so already */
 	bool congested;			/* or by a full receiver: try again soon */
 	bool last_sent;
 
@@ -114,6 +115,7 @@ struct worker {
 	bool server;
 	struct conn *conns[MAX_SOCKETS];
 	int nr_conns;
+	int epoll;
 	struct uring *uring;
 	struct figures f;
 	struct samples rtt, reuse, send;

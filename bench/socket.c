@@ -164,6 +164,17 @@ static int size_buffers(const struct spec *spec, int fd)
 	return 0;
 }
 
+/*
+ * Who sleeps in recvmsg for the reply takes the cookies that come with it, and no cookie need end
+ * that sleep; who polls wants to be told of each.
+ */
+static int completion_mode(const struct spec *spec)
+{
+	if (spec->reaping != REAP_CMSG)
+		return RDSZC_COMPLETION_ERRQUEUE;
+	return spec->waiting == WAIT_BLOCK ? RDSZC_COMPLETION_AF_RDS : RDSZC_COMPLETION_CMSG;
+}
+
 static int set_zerocopy(const struct spec *spec, int fd)
 {
 	int one = 1, force = 0, mode;
@@ -174,7 +185,7 @@ static int set_zerocopy(const struct spec *spec, int fd)
 		return complain("SO_ZEROCOPY");
 	if (spec->proto != PROTO_RDS_ZC)
 		return 0;
-	mode = spec->reaping == REAP_CMSG ? RDSZC_COMPLETION_CMSG : RDSZC_COMPLETION_ERRQUEUE;
+	mode = completion_mode(spec);
 	if (setsockopt(fd, SOL_RDS, RDSZC_COMPLETION_MODE, &mode, sizeof(mode)))
 		return complain("RDSZC_COMPLETION_MODE");
 	if (spec->zerocopy == ZC_ON &&

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The loop of one thread: send while there is something to send, else wait, receive and reap. */
-#include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "bench.h"
 
 #define DRAIN_NS	10000000000ull	/* for what is still out when sending stops */
 #define TURN		64		/* calls for one conn in a row */
 #define TURN_BYTES	262144		/* and what they may move */
+#define EVENTS		64		/* of one wait */
 
 static bool has_to_send(const struct conn *c)
 {
@@ -29,11 +31,12 @@ static bool answered(const struct conn *c)
 	return c->sending < 0 && c->tx_seq == c->rx_seq;
 }
 
+/* Who knows that nothing is out need not ask. */
 static int reap_all(struct conn *c)
 {
 	int ret, i;
 
-	for (i = 0; i < TURN; i++) {
+	for (i = 0; i < TURN && c->unreturned; i++) {
 		ret = conn_reap(c);
 		if (ret <= 0)
 			return ret;
@@ -94,33 +97,74 @@ static int wait_blocking(struct conn *c)
 	return c->since_reap >= c->w->spec->reap_every ? reap_all(c) : 0;
 }
 
+static int watch(struct worker *w, int op, int fd, uint32_t events, struct conn *c)
+{
+	struct epoll_event event = { .events = events, .data.ptr = c };
+
+	if (!epoll_ctl(w->epoll, op, fd, &event))
+		return 0;
+	w->error = "epoll_ctl";
+	return -1;
+}
+
+/* Before the first wait: who only ever sleeps in recvmsg has no wake-up of this to pay for. */
+static int watch_all(struct worker *w)
+{
+	int i;
+
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0) {
+		w->error = "epoll_create1";
+		return -1;
+	}
+	for (i = 0; i < w->nr_conns; i++)
+		if (watch(w, EPOLL_CTL_ADD, w->conns[i]->fd, EPOLLIN, w->conns[i]) < 0)
+			return -1;
+	return w->uring ? watch(w, EPOLL_CTL_ADD, uring_fd(w->uring), EPOLLIN, NULL) : 0;
+}
+
+/* A conn whose last send was refused waits for room, too. */
+static int watch_for_room(struct worker *w, struct conn *c)
+{
+	if (c->blocked == c->watched_for_room)
+		return 0;
+	c->watched_for_room = c->blocked;
+	return watch(w, EPOLL_CTL_MOD, c->fd, EPOLLIN | (c->blocked ? EPOLLOUT : 0), c);
+}
+
+static int handle(struct worker *w, const struct epoll_event *event)
+{
+	struct conn *c = event->data.ptr;
+
+	if (!c)
+		return uring_reap(w);
+	if (event->events & EPOLLERR && reap_all(c) < 0)
+		return -1;
+	return event->events & EPOLLIN ? receive_some(c, false) : 0;
+}
+
 static int wait_polling(struct worker *w)
 {
-	struct pollfd fds[MAX_SOCKETS + 1];
-	int i, n = w->nr_conns, timeout = 100;
+	struct epoll_event events[EVENTS];
+	int i, n, timeout = 100;
 
-	for (i = 0; i < n; i++) {
+	if (w->epoll < 0 && watch_all(w) < 0)
+		return -1;
+	for (i = 0; i < w->nr_conns; i++) {
 		struct conn *c = w->conns[i];
 
-		fds[i] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
-		if (c->blocked)
-			fds[i].events |= POLLOUT;
+		if (watch_for_room(w, c) < 0)
+			return -1;
 		if (c->congested)
 			timeout = 1;
 		c->blocked = c->congested = false;
 	}
-	if (w->uring)
-		fds[n++] = (struct pollfd){ .fd = uring_fd(w->uring), .events = POLLIN };
 	w->f.poll_calls++;
-	if (poll(fds, n, timeout) <= 0)
-		return 0;
-	for (i = 0; i < w->nr_conns; i++) {
-		if (fds[i].revents & POLLERR && reap_all(w->conns[i]) < 0)
+	n = epoll_wait(w->epoll, events, EVENTS, timeout);
+	for (i = 0; i < n; i++)
+		if (handle(w, &events[i]) < 0)
 			return -1;
-		if (fds[i].revents & POLLIN && receive_some(w->conns[i], false) < 0)
-			return -1;
-	}
-	return w->uring && fds[w->nr_conns].revents ? uring_reap(w) : 0;
+	return 0;
 }
 
 static void new_era(struct worker *w)
@@ -176,7 +220,10 @@ void *worker_run(void *arg)
 	struct worker *w = arg;
 
 	w->era = counting_era;
+	w->epoll = -1;
 	if (loop(w) < 0 && !w->error && !stop_now)
 		w->error = "connection lost";
+	if (w->epoll >= 0)
+		close(w->epoll);
 	return NULL;
 }
