@@ -22,7 +22,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
 	test test-all test-debug test-reliable test-long test-netlink conformance interop dissect \
-	matrix mutants soak demo deb check-deb rpm arch bench bench-tool bench-uml
+	matrix mutants soak demo deb check-deb check-autopkgtest rpm arch bench bench-tool bench-uml
 
 all: modules
 
@@ -137,6 +137,9 @@ deb:
 check-deb:
 	packaging/check-deb
 
+check-autopkgtest:
+	tests/vm/autopkgtest
+
 rpm:
 	packaging/build-rpm build/rpm
 
@@ -181,7 +184,7 @@ help:
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1:' \
 		'on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools;' \
-		'make rpm, make arch; make check-deb: lintian'
+		'make rpm, make arch; make check-deb: lintian; make check-autopkgtest'
 	@echo 'make bench-tool        bench/build/rdsz-bench and rdsz-kv, which measure;' \
 		'docs/performance.md'
 	@echo 'make bench             all protocols between two VMs, the application; times get' \

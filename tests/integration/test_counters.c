@@ -356,7 +356,7 @@ static void warm_up(const struct ends *ends)
 	}
 }
 
-/* At most two calls into TCP per message, plus one per write-space wake-up. */
+/* One call into TCP per message, plus one per write-space wake-up. */
 static void tcp_calls__are_few(void **state)
 {
 	struct ends ends = zc_ends(state, 4 << 20);
@@ -378,10 +378,33 @@ static void tcp_calls__are_few(void **state)
 	calls = counter_moved(ns, &before, "tcp_send_calls");
 	wakeups = counter_moved(ns, &before, "tcp_write_space_calls");
 	assert_true(calls >= 20);
-	if (calls > 2 * 20 + wakeups)
+	if (calls > 20 + wakeups)
 		fail_msg("%llu calls for 20 messages and %llu wake-ups",
 			 (unsigned long long)calls, (unsigned long long)wakeups);
 	zc_buffer_free(buffer, 1 << 20);
+}
+
+/*
+ * Where the peer is on the same machine its acknowledgements come from within the send, so TCP may
+ * have room again before the module has seen that it was full. That is no lack of memory, for which
+ * it waits some ticks.
+ */
+static void full__goes_on_at_once(void **state)
+{
+	struct ends ends = zc_ends(state, 4 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
+	uint32_t i;
+
+	assert_int_equal(netns_sysctl_set(ns, "tcp_sndbuf", 131072), 0);
+	warm_up(&ends);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < 50; i++) {
+		send_pattern(ends.tx, 1 << 20, i, &ends.far);
+		receive_pattern(ends.rx, 1 << 20, i, &ends.near);
+	}
+	assert_true(counter_moved(ns, &before, "tcp_sndbuf_full") > 0);
+	moved_by(ns, &before, "send_delayed_retry", 0);
 }
 
 static void zerocopy__copies_nothing_in_sendmsg(void **state)
@@ -467,6 +490,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, connection__is_counted, variants_wire);
 	SUITE_ADD(&suite, refusal__has_its_own_counter, variants_any_each);
 	SUITE_ADD(&suite, tcp_calls__are_few, variants_wire);
+	SUITE_ADD(&suite, full__goes_on_at_once, variants_wire);
 	SUITE_ADD(&suite, zerocopy__copies_nothing_in_sendmsg, variants_basic);
 	SUITE_ADD(&suite, adaptive__learns_that_the_path_copies, variants_one);
 	SUITE_ADD(&suite, cookies__without_control_room_are_counted, variants_any_each);
