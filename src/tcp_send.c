@@ -35,9 +35,9 @@
 #define RDSZ_RUN_PASSES		8
 
 /*
- * Payloads in our own pages go by reference from here on; below, a copy is cheaper than a call.
- * Congestion maps stay below: one call sends the first frames of a connection in one burst, and
- * TCP's window grows by it.
+ * Payloads in our own pages go by reference from here on; smaller ones go by copy, in one call with
+ * their neighbours. Congestion maps are smaller: one call sends the first frames of a connection in
+ * one burst, and TCP's window grows by it.
  */
 #define RDSZ_SPLICE_MIN		16384
 
