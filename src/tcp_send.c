@@ -571,7 +571,7 @@ void rdsz_tcp_write_space(struct sock *sk)
 		rdsz_stat_inc(tcp->path->conn->rn, tcp_write_space_calls);
 		WRITE_ONCE(tcp->last_seen_una, tcp_sk(sk)->snd_una);
 		rdsz_path_acked(tcp->path, tcp_sk(sk)->snd_una);
-		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_full() */
+		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_is_full() */
 		if (sk_stream_is_writeable(sk))
 			rdsz_tcp_has_room(tcp->path);
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "counters.h"
 #include "diag.h"
 #include "pattern.h"
 
@@ -36,21 +37,7 @@ static int probe(int fd, int option, void *buffer, socklen_t room, int *length)
 	return rc;
 }
 
-/* In their order; those with a version are in-tree from then on. */
-static const char *const counter_names[] = {
-	"conn_reset", "recv_drop_bad_checksum", "recv_drop_old_seq", "recv_drop_no_sock",
-	"recv_drop_dead_sock", "recv_deliver_raced", "recv_delivered", "recv_queued",
-	"recv_immediate_retry", "recv_delayed_retry", "recv_ack_required", "recv_rdma_bytes",
-	"recv_ping", "send_queue_empty", "send_queue_full", "send_lock_contention",
-	"send_lock_queue_raced", "send_immediate_retry", "send_delayed_retry", "send_drop_acked",
-	"send_ack_required", "send_queued", "send_rdma", "send_rdma_bytes", "send_pong",
-	"page_remainder_hit", "page_remainder_miss", "copy_to_user", "copy_from_user",
-	"cong_update_queued", "cong_update_received", "cong_send_error", "cong_send_blocked",
-	"recv_bytes_added_to_sock", "recv_bytes_freed_fromsock", "send_stuck_rm",
-	"mprds_catchup_tx0_retries", "tcp_data_ready_calls", "tcp_write_space_calls",
-	"tcp_sndbuf_full", "tcp_connect_raced", "tcp_listen_closed_stale",
-};
-
+/* In-tree from that version on. */
 #define LAST_OF_7 "mprds_catchup_tx0_retries"
 
 static void expect_counter_names(const unsigned char *data, size_t count)
@@ -58,11 +45,11 @@ static void expect_counter_names(const unsigned char *data, size_t count)
 	const struct rds_info_counter *counter = (const void *)data;
 	size_t i, at = 0;
 
-	for (i = 0; i < ARRAY_SIZE(counter_names); i++) {
-		if (in_tree_before(7, 0) && !strcmp(counter_names[i], LAST_OF_7))
+	for (i = 0; i < COUNTERS_IN_TREE; i++) {
+		if (in_tree_before(7, 0) && !strcmp(counters_in_tree[i], LAST_OF_7))
 			continue;
 		assert_true(at < count);
-		assert_string_equal((const char *)counter[at].name, counter_names[i]);
+		assert_string_equal((const char *)counter[at].name, counters_in_tree[i]);
 		at++;
 	}
 	if (in_tree())

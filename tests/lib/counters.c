@@ -13,6 +13,20 @@
 
 #include "counters.h"
 
+const char *const counters_in_tree[COUNTERS_IN_TREE] = {
+	"conn_reset", "recv_drop_bad_checksum", "recv_drop_old_seq", "recv_drop_no_sock",
+	"recv_drop_dead_sock", "recv_deliver_raced", "recv_delivered", "recv_queued",
+	"recv_immediate_retry", "recv_delayed_retry", "recv_ack_required", "recv_rdma_bytes",
+	"recv_ping", "send_queue_empty", "send_queue_full", "send_lock_contention",
+	"send_lock_queue_raced", "send_immediate_retry", "send_delayed_retry", "send_drop_acked",
+	"send_ack_required", "send_queued", "send_rdma", "send_rdma_bytes", "send_pong",
+	"page_remainder_hit", "page_remainder_miss", "copy_to_user", "copy_from_user",
+	"cong_update_queued", "cong_update_received", "cong_send_error", "cong_send_blocked",
+	"recv_bytes_added_to_sock", "recv_bytes_freed_fromsock", "send_stuck_rm",
+	"mprds_catchup_tx0_retries", "tcp_data_ready_calls", "tcp_write_space_calls",
+	"tcp_sndbuf_full", "tcp_connect_raced", "tcp_listen_closed_stale",
+};
+
 int counters_read(const struct netns *ns, struct counters *counters)
 {
 	struct counter *counter;

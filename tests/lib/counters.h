@@ -13,6 +13,10 @@
 #define COUNTERS_MAX 256
 #define COUNTER_NAME_SIZE 64
 
+/* The names that tools know, those of in-tree 7.x, in the order in which they know them. */
+#define COUNTERS_IN_TREE 42
+extern const char *const counters_in_tree[COUNTERS_IN_TREE];
+
 struct counter {
 	char name[COUNTER_NAME_SIZE];
 	uint64_t value;
