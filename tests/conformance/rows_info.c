@@ -10,18 +10,8 @@
 #include "conf.h"
 #include "counters.h"
 #include "diag.h"
+#include "info_layout.h"
 #include "pattern.h"
-
-/* The sizes that stock tools are built with. */
-_Static_assert(sizeof(struct rds_info_counter) == 40, "counter");
-_Static_assert(sizeof(struct rds_info_connection) == 42, "connection");
-_Static_assert(sizeof(struct rds6_info_connection) == 65, "connection6");
-_Static_assert(sizeof(struct rds_info_message) == 26, "message");
-_Static_assert(sizeof(struct rds6_info_message) == 50, "message6");
-_Static_assert(sizeof(struct rds_info_socket) == 28, "socket");
-_Static_assert(sizeof(struct rds6_info_socket) == 52, "socket6");
-_Static_assert(sizeof(struct rds_info_tcp_socket) == 41, "tcp");
-_Static_assert(sizeof(struct rds6_info_tcp_socket) == 64, "tcp6");
 
 /* Members of packed records are copied before they are looked at. */
 static bool is_mapped(struct in6_addr addr)

@@ -16,6 +16,7 @@
 #include "array.h"
 #include "diag.h"
 #include "ends.h"
+#include "info_layout.h"
 #include "pattern.h"
 #include "suite.h"
 #include "zc.h"
@@ -40,17 +41,6 @@ static const struct list_kind kinds[] = {
 	{ RDS6_INFO_SOCKETS, 52 },
 	{ RDS6_INFO_TCP_SOCKETS, 64 },
 };
-
-/* What the packed structs of the header say has to be what is written down. */
-_Static_assert(sizeof(struct rds_info_counter) == 40, "counter");
-_Static_assert(sizeof(struct rds_info_connection) == 42, "connection");
-_Static_assert(sizeof(struct rds6_info_connection) == 65, "connection6");
-_Static_assert(sizeof(struct rds_info_message) == 26, "message");
-_Static_assert(sizeof(struct rds6_info_message) == 50, "message6");
-_Static_assert(sizeof(struct rds_info_socket) == 28, "socket");
-_Static_assert(sizeof(struct rds6_info_socket) == 52, "socket6");
-_Static_assert(sizeof(struct rds_info_tcp_socket) == 41, "tcp");
-_Static_assert(sizeof(struct rds6_info_tcp_socket) == 64, "tcp6");
 
 static socklen_t each_of(int name)
 {
