@@ -218,7 +218,9 @@ static bool rdsz_recv_ready(struct rdsz_sock *rs, const struct msghdr *msg)
 /**
  * struct rdsz_recv_waiter - a reader that sleeps, on its stack
  * @wait: in the wait queue of the socket
- * @rs, @msg, @ahead: of the call
+ * @rs: socket of the call
+ * @msg: its message
+ * @ahead: what it has read ahead
  */
 struct rdsz_recv_waiter {
 	struct wait_queue_entry		wait;
