@@ -213,7 +213,8 @@ static void rdsz_pass_add_bvec(struct rdsz_pass *pass, const struct bio_vec *bv,
  * A copy of a header that can go by reference: 48 bytes of the page that this task fills for its
  * sockets. There is room for all of the pass, or the header goes by itself.
  */
-static bool rdsz_pass_copy_header(struct rdsz_pass *pass, struct bio_vec *hdr)
+static bool rdsz_pass_copy_header(struct rdsz_pass *pass, const struct rdsz_message *m,
+				  struct bio_vec *hdr)
 {
 	struct page_frag *frag = &current->task_frag;
 
@@ -224,8 +225,7 @@ static bool rdsz_pass_copy_header(struct rdsz_pass *pass, struct bio_vec *hdr)
 		get_page(frag->page);
 		pass->hdr_page = frag->page;
 	}
-	memcpy(page_address(frag->page) + frag->offset,
-	       page_address(hdr->bv_page) + hdr->bv_offset, RDSZ_HDR_LEN);
+	memcpy(page_address(frag->page) + frag->offset, &m->hdr, RDSZ_HDR_LEN);
 	hdr->bv_page = frag->page;
 	hdr->bv_offset = frag->offset;
 	frag->offset += RDSZ_HDR_LEN;
@@ -242,14 +242,16 @@ static u32 rdsz_pass_add(struct rdsz_pass *pass, struct rdsz_message *m)
 		.bv_len = RDSZ_HDR_LEN,
 	};
 	enum rdsz_way way = p ? rdsz_payload_way(p) : RDSZ_WAY_COPY;
+	enum rdsz_way hdr_way = way;
 	u32 i;
 
 	m->hdr.ack = cpu_to_be64(pass->ack);
 	refcount_inc(&m->refs);
 	pass->msgs[pass->nr_msgs] = m;
 	pass->payloads[pass->nr_msgs++] = p ? rdsz_payload_get(p) : NULL;
-	rdsz_pass_add_bvec(pass, &hdr, way == RDSZ_WAY_COPY || rdsz_pass_copy_header(pass, &hdr) ?
-				       way : RDSZ_WAY_COPY);
+	if (way != RDSZ_WAY_COPY && !rdsz_pass_copy_header(pass, m, &hdr))
+		hdr_way = RDSZ_WAY_COPY;
+	rdsz_pass_add_bvec(pass, &hdr, hdr_way);
 	for (i = 0; p && i < p->nr_bvec; i++)
 		rdsz_pass_add_bvec(pass, &p->bvec[i], way);
 	if (way == RDSZ_WAY_LEND) {
