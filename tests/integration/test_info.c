@@ -425,7 +425,10 @@ struct shown {
 	uint64_t last_seq;
 };
 
-/* All records of a list that are between two ports; the rest of each must be as expected. */
+/*
+ * All records of a list that are between two ports; the rest of each must be as expected. There is
+ * one lane: each has numbers of its own.
+ */
 static struct shown count_messages(int fd, int name, const union rds_addr *us,
 				   const union rds_addr *them)
 {
@@ -480,7 +483,7 @@ static const int recv_names[] = { RDS_INFO_RECV_MESSAGES, RDS6_INFO_RECV_MESSAGE
 /* Row 93, and 34: a cancel empties it. */
 static void messages__to_nobody(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	union rds_addr nobody = nobody_home(ends.topology);
 	int fd = watcher(ends.topology, 0);
 
@@ -498,7 +501,7 @@ static void messages__to_nobody(void **state)
 /* Row 93: what TCP has and the peer has not acknowledged is in the other list. */
 static void messages__unacknowledged(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	int fd = watcher(ends.topology, 0);
 
@@ -520,7 +523,7 @@ static void messages__unacknowledged(void **state)
 
 static void messages__unread(void **state)
 {
-	struct ends ends = ends_open(state);
+	struct ends ends = ends_open_one_lane(state);
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	size_t far_ns = ends.topology->count > 1 ? 1 : 0;
 	int fd = watcher(ends.topology, far_ns);
