@@ -374,18 +374,33 @@ static int stock_number(const char *path, int fallback)
 
 #define PINGERS 8
 
-static void expect_pong(int fd)
+static bool pong_came(int fd, int wait_ms)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct deadline deadline = deadline_in(wait_ms);
 	socklen_t length = sizeof(union rds_addr);
 	union rds_addr from;
 
 	while (!deadline_over(&deadline)) {
 		poll(&pollfd, 1, 1000);
 		if (recvfrom(fd, NULL, 0, MSG_DONTWAIT, &from.sa, &length) == 0)
-			return;
+			return true;
 		assert_true(errno == EAGAIN || errno == EINTR);
+	}
+	return false;
+}
+
+/* In-tree RDS may lose one (5.10, once in a slow run), and rds-ping does not wait for it either. */
+#define PINGS EITHER(1, 3)
+
+static void ping(int fd, const union rds_addr *to)
+{
+	int pings;
+
+	for (pings = 0; pings < PINGS; pings++) {
+		returns(sendto(fd, NULL, 0, 0, &to->sa, sizeof(to->in)), 0);
+		if (pong_came(fd, DEADLINE_USUAL_MS / PINGS))
+			return;
 	}
 	fail_msg("no pong");
 }
@@ -403,8 +418,7 @@ static void stock_ping(int family, struct topology *topology)
 		answers(bind(fds[i], &addr.sa, sizeof(addr.in)), 0);
 	}
 	for (i = 0; i < PINGERS; i++) {
-		returns(sendto(fds[i], NULL, 0, 0, &to.sa, sizeof(to.in)), 0);
-		expect_pong(fds[i]);
+		ping(fds[i], &to);
 		close(fds[i]);
 	}
 }
