@@ -146,6 +146,7 @@ static int rdsz_release(struct socket *sock)
 	rs = rdsz_sk(sk);
 	if (rs->rx_traces)
 		atomic_dec(&rs->rn->rx_tracers);
+	rdsz_gather_close(rs);
 	rdsz_unbind(rs);
 	rdsz_recv_purge(rs);
 	spin_lock_bh(&rs->rn->sock_lock);
@@ -281,6 +282,8 @@ static __poll_t rdsz_poll(struct file *file, struct socket *sock, poll_table *wa
 		mask |= rdsz_cong_events(rs);
 	if (rdsz_sock_writable(rs))
 		mask |= EPOLLOUT | EPOLLWRNORM;
+	if (!(mask & poll_requested_events(wait)))
+		rdsz_gather_flush(rs, false);
 	return mask;
 }
 

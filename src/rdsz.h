@@ -75,6 +75,7 @@ struct rdsz_sysctl {
 	int	keepalive_count;	/* TCP_KEEPCNT */
 	int	tcp_sndbuf;		/* bytes, sk_sndbuf of data connections; 0: TCP decides */
 	int	tcp_rcvbuf;		/* bytes, sk_rcvbuf */
+	int	gather_us;		/* small messages of a burst may wait so long; 0: none does */
 	int	idle_ms;		/* conns without traffic close, then go; 0 never */
 	int	pending_max;		/* inbound connections without a frame yet */
 	int	pending_per_peer;	/* of them, from one address */
@@ -273,6 +274,7 @@ enum {
  * @ahead: incomplete message that @ahead_reader may begin to copy, with a reference
  * @ahead_reader: a reader that sleeps; both under @queue_lock, see ahead.c
  * @congested: our port's bit is set in the map of our address
+ * @gather: made by the first burst of small messages, see gather.c; never changed after
  * @cq: made by the first message with a cookie; never changed after
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
  * @peer_error: wants to know about peers that cannot be reached, written under @queue_lock
@@ -315,6 +317,7 @@ struct rdsz_sock {
 	struct rdsz_incoming	*ahead;
 	struct rdsz_ahead	*ahead_reader;
 
+	struct rdsz_gather	*gather;
 	struct rdsz_cq		*cq;
 	int			zc_threshold;
 	bool			af_rds;
@@ -924,6 +927,12 @@ void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
 struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id);
 bool rdsz_conn_is_quiet(struct rdsz_conn *conn);
 bool rdsz_conn_bury(struct rdsz_conn *conn);
+
+/* gather.c */
+
+bool rdsz_gather(struct rdsz_sock *rs, struct rdsz_path *path, u32 len);
+void rdsz_gather_flush(struct rdsz_sock *rs, bool may_sleep);
+void rdsz_gather_close(struct rdsz_sock *rs);
 
 /* idle.c */
 void rdsz_idle_init(struct rdsz_net *rn);

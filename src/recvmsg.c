@@ -288,7 +288,11 @@ static int rdsz_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t l
 {
 	int ret = rdsz_peer_error_recv(rs, msg, flags);
 
-	return ret != -EAGAIN ? ret : rdsz_cq_recv_errqueue(rs, msg, len, flags);
+	if (ret == -EAGAIN)
+		ret = rdsz_cq_recv_errqueue(rs, msg, len, flags);
+	if (ret == -EAGAIN)
+		rdsz_gather_flush(rs, true);
+	return ret;
 }
 
 static int rdsz_recv_any(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags,
@@ -308,6 +312,8 @@ static int rdsz_recv_any(struct rdsz_sock *rs, struct msghdr *msg, size_t len, i
 		if (rdsz_recv_cookies(rs, msg, flags, nonblock, &ret))
 			return ret;
 		ret = flags & MSG_PEEK ? -READ_ONCE(rs->sk.sk_err) : sock_error(&rs->sk);
+		if (!ret)
+			rdsz_gather_flush(rs, true);
 		if (!ret && nonblock)
 			return -EAGAIN;
 		if (!ret)

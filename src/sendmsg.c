@@ -303,6 +303,7 @@ static int rdsz_send_reserve_space(struct rdsz_send *s)
 	if (rdsz_send_try_reserve(s))
 		return 0;
 	rdsz_stat_inc(rs->rn, send_queue_full);
+	rdsz_gather_flush(rs, true);
 	while (!s->nonblock) {
 		left = wait_event_interruptible_timeout(*sk_sleep(&rs->sk),
 							rdsz_send_buffer_free(rs), s->timeo);
@@ -337,6 +338,7 @@ static int rdsz_send_reserve_completion(struct rdsz_send *s)
 			rdsz_send_refuse(s, send_refused_nomem);
 			return -ENOMEM;
 		}
+		rdsz_gather_flush(s->rs, true);
 		if (PTR_ERR(c) == -EAGAIN || s->nonblock)
 			break;
 		left = wait_event_interruptible_timeout(*sk_sleep(&s->rs->sk),
@@ -493,7 +495,8 @@ int rdsz_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	err = rdsz_send_queue(&s, &path);
 	if (err)
 		goto err_payload;
-	rdsz_path_kick(path, true);
+	if (!rdsz_gather(s.rs, path, len))
+		rdsz_path_kick(path, true);
 	rdsz_conn_put(s.conn);
 	return len;
 

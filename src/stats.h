@@ -71,6 +71,8 @@
 	X(send_refused_fault,		"EFAULT: payload not readable") \
 	X(send_refused_memlock,		"ENOMEM: RLIMIT_MEMLOCK") \
 	X(send_refused_nomem,		"ENOMEM: no memory") \
+	X(send_gathered,		"small messages of a burst that waited for others") \
+	X(send_gather_timer,		"times such messages went because gather_us was over") \
 	X(zc_sent,			"messages sent from pinned user pages") \
 	X(zc_copied_threshold,		"zerocopy sends copied: under the threshold") \
 	X(zc_copied_adaptive, \

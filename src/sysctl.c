@@ -17,6 +17,7 @@ static int rdsz_two = 2;
 static int rdsz_max_int = INT_MAX;
 static int rdsz_max_port = 65535;
 static int rdsz_max_ms = 3600 * 1000;
+static int rdsz_max_gather_us = 1000 * 1000;
 static int rdsz_max_idle_ms = 24 * 3600 * 1000;
 static int rdsz_max_cookies = 1 << 24;
 static int rdsz_max_pending = 65536;
@@ -163,6 +164,7 @@ static const struct ctl_table rdsz_sysctl_template[] = {
 	RDSZ_SYSCTL(histograms, rdsz_sysctl_histograms, &rdsz_zero, &rdsz_one),
 	RDSZ_SYSCTL(idle_ms, rdsz_sysctl_idle, &rdsz_zero, &rdsz_max_idle_ms),
 	RDSZ_SYSCTL(max_paths, rdsz_sysctl_max_paths, NULL, NULL),
+	RDSZ_SYSCTL_INT(gather_us, &rdsz_zero, &rdsz_max_gather_us),
 	RDSZ_SYSCTL_INT(max_completions, &rdsz_one, &rdsz_max_cookies),
 	RDSZ_SYSCTL_INT(pin_hold_ms, &rdsz_one, &rdsz_max_ms),
 	RDSZ_SYSCTL_INT(stall_ms, &rdsz_one, &rdsz_max_ms),
@@ -193,6 +195,7 @@ static void rdsz_sysctl_defaults(struct rdsz_sysctl *s)
 	s->stall_ms = 30000;
 	s->zc_threshold = 16384;
 	s->ping_enable = 1;
+	s->gather_us = 200;
 	s->idle_ms = 600 * 1000;
 	s->pending_max = 1024;
 	s->pending_per_peer = 64;
