@@ -3,9 +3,8 @@
  * gather.c - small messages of a burst go to TCP together.
  *
  * A program that sends many small messages one after the other pays for each a call into TCP, a
- * packet, and a wake-up of the peer. If it will soon be back, for it has more to read, or if the
- * peer has enough to do with what is on its way, a small message stays in the queue of its path,
- * until
+ * packet, and a wake-up of the peer. If it will soon be back, for it has more to read, or if very
+ * many are on their way to the peer, a small message stays in the queue of its path, until
  *
  * - there are enough of them for one call,
  * - the program has nothing more to do: it finds nothing to read, it polls and will have to sleep,
@@ -23,7 +22,7 @@
 #include "hrtimer_compat.h"
 #include "rdsz.h"
 
-#define RDSZ_GATHER_UNACKED	4	/* messages on their way, below which nothing is delayed */
+#define RDSZ_GATHER_UNACKED	64	/* so many on their way take longer than gather_us anyway */
 #define RDSZ_GATHER_LEN		2048	/* larger messages are worth a call of their own */
 #define RDSZ_GATHER_MSGS	16	/* as many as a pass takes */
 #define RDSZ_GATHER_BYTES	8192

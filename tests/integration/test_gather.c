@@ -17,7 +17,7 @@
 #include "suite.h"
 
 #define SIZE 200
-#define FIRST 4		/* on their way, so that the next ones may wait */
+#define FIRST 64	/* on their way, so that the next ones may wait */
 #define BATCH 16	/* as many go in one call */
 #define LONG_US 1000000
 #define QUIET_MS 50
