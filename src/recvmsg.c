@@ -290,7 +290,8 @@ static int rdsz_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t l
 
 	if (ret == -EAGAIN)
 		ret = rdsz_cq_recv_errqueue(rs, msg, len, flags);
-	if (ret == -EAGAIN)
+	/* Who finds no cookies, but has messages to read, goes on with those. */
+	if (ret == -EAGAIN && !READ_ONCE(rs->rcv_msgs))
 		rdsz_gather_flush(rs, true);
 	return ret;
 }
