@@ -20,7 +20,7 @@
 #define FIRST 64	/* on their way, so that the next ones may wait */
 #define BATCH 16	/* as many go in one call */
 #define LONG_US 1000000
-#define QUIET_MS 50
+#define QUIET_MS 20
 
 struct burst {
 	struct ends ends;
