@@ -20,14 +20,15 @@ def read(names):
 def benchmark(runs):
     """Runs of rdsz-bench: what is compared, then the variant.
 
-    Compared are mode, size, depth, sockets, threads, wait and peers.
+    Compared are mode, size, depth, sockets, threads, wait, peers, and after how many sends the
+    cookies are read.
     """
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for run in runs:
         if "application" in run:
             continue
         key = (run["mode"], run["size"], run["depth"], run["sockets"], run["threads"], run["wait"],
-               run.get("peers", 1))
+               run.get("peers", 1), run.get("reap_every", 1))
         groups[key][label(run["variant"])].append(run)
     return groups
 
