@@ -224,24 +224,26 @@ static void mode__af_rds_polls_as_in_tree(void **state)
 {
 	struct ends ends = ends_open(state);
 	const struct netns *ns = &ends.topology->ns[0];
+	const short all = POLLIN | POLLRDNORM | POLLWRBAND;
 	struct counters before;
+	uint64_t shown = 0;
 	short events;
 
 	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_COMPLETION_MODE,
 				 RDSZC_COMPLETION_AF_RDS), 0);
-	assert_int_equal(rds_wait(ends.tx, POLLIN | POLLRDNORM | POLLWRBAND, deadline_in(0)) &
-			 (POLLIN | POLLWRBAND), 0);
+	assert_int_equal(rds_wait(ends.tx, all, deadline_in(0)) & all, 0);
 	assert_int_equal(counters_read(ns, &before), 0);
 	/* Makes the connection, which brings a map. */
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	assert_true(counter_wait(ns, &before, "cong_update_received", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
-	events = rds_wait(ends.tx, POLLIN | POLLRDNORM | POLLWRBAND, deadline_in(0));
-	assert_int_equal(events & (POLLIN | POLLRDNORM | POLLWRBAND),
-			 POLLIN | POLLRDNORM | POLLWRBAND);
-	assert_fails(rds_recv(ends.tx, data, 10, NULL, MSG_DONTWAIT), EAGAIN);
-	events = rds_wait(ends.tx, POLLIN | POLLRDNORM | POLLWRBAND, deadline_in(0));
-	assert_int_equal(events & (POLLIN | POLLRDNORM | POLLWRBAND), 0);
+	/* The two ends may dial each other, and the connection that stays brings another map. */
+	while ((events = rds_wait(ends.tx, all, deadline_in(0)) & all)) {
+		assert_int_equal(events, all);
+		assert_fails(rds_recv(ends.tx, data, 10, NULL, MSG_DONTWAIT), EAGAIN);
+		shown++;
+	}
+	assert_in_range(shown, 1, counter_moved(ns, &before, "cong_update_received"));
 }
 
 /* ---- link-local addresses and others, row 24 ---- */
