@@ -13,7 +13,7 @@
  *
  * Whoever transmits on the path for another reason takes them along. A question that waits for its
  * answer is not delayed. Nor are, for more and more messages, those of a program that sends too
- * slowly: if the timer finds but a few, it has cost more than the calls that it saved.
+ * slowly, or to many peers in turn: a timer that finds few costs more than the calls that it saves.
  *
  * A socket gathers on one path at a time. Which one is in @path, with a reference to its conn; who
  * takes it out by xchg() kicks the path and puts the reference. Queue, then look at @path; take
@@ -26,9 +26,9 @@
 #define RDSZ_GATHER_LEN		2048	/* larger messages are worth a call of their own */
 #define RDSZ_GATHER_MSGS	16	/* as many as a pass takes */
 #define RDSZ_GATHER_BYTES	8192
-#define RDSZ_GATHER_FEW		4	/* fewer are not worth a timer */
-#define RDSZ_GATHER_PAUSE_MIN	16	/* messages that go at once after it found few */
-#define RDSZ_GATHER_PAUSE_MAX	1024	/* the same if it finds few each time */
+#define RDSZ_GATHER_FEW		4	/* fewer are not worth it */
+#define RDSZ_GATHER_PAUSE_MIN	16	/* messages that go at once after few came together */
+#define RDSZ_GATHER_PAUSE_MAX	1024	/* the same if it is so each time */
 
 /**
  * struct rdsz_gather - of a socket that has sent in bursts
@@ -130,6 +130,7 @@ static bool rdsz_gather_pauses(struct rdsz_gather *g)
 	return pause;
 }
 
+/* The path is not the one on which the socket gathers. Who sends to many in turn gains nothing. */
 static void rdsz_gather_begin(struct rdsz_gather *g, struct rdsz_path *path, ktime_t time)
 {
 	struct rdsz_path *old;
@@ -137,7 +138,9 @@ static void rdsz_gather_begin(struct rdsz_gather *g, struct rdsz_path *path, kti
 	rdsz_conn_hold(path->conn);
 	old = xchg(&g->path, path);
 	if (old) {	/* the timer runs already */
-		rdsz_path_kick(old, false);
+		if (READ_ONCE(old->queued.msgs) < RDSZ_GATHER_FEW)
+			rdsz_gather_found_few(g);
+		rdsz_path_kick(old, true);
 		rdsz_conn_put(old->conn);
 	} else {
 		hrtimer_start(&g->timer, time, HRTIMER_MODE_REL_SOFT);

@@ -302,7 +302,10 @@ static void close__sends_what_waits(void **state)
 	assert_int_equal(moved(&b, "send_gather_timer"), 0);
 }
 
-/* One socket, two peers: what waits for the one goes when a message for the other begins to. */
+/*
+ * One socket, two peers: what waits for the one goes when a message for the other begins to, and
+ * then nothing is delayed for a while.
+ */
 static void peer__another_one(void **state)
 {
 	struct burst b = burst(state, LONG_US);
@@ -332,6 +335,8 @@ static void peer__another_one(void **state)
 	assert_int_equal(moved(&b, "send_gathered"), 3);
 	nothing_to_read(&b);
 	expect_calls(&b, 2);
+	send_more(&b, 1);
+	expect_calls(&b, 3);
 	receive_all(&b);
 	for (i = 1; i <= FIRST + 1; i++)
 		receive_pattern(fd, SIZE, i, &b.ends.near);
