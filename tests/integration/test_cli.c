@@ -54,7 +54,7 @@ static struct run start_words(const struct netns *ns, int argc, char **argv)
 		dup2(err[1], STDERR_FILENO);
 		close(out[0]);
 		close(err[0]);
-		alarm(120);
+		alarm(120 * time_scale());
 		if (netns_enter(ns))
 			_exit(99);
 		exit(rdszc_main(argc, argv));
@@ -147,7 +147,7 @@ static const char *on_terminal(const struct netns *ns, const char *line)
 
 		dup2(terminal, STDOUT_FILENO);
 		dup2(terminal, STDERR_FILENO);
-		alarm(120);
+		alarm(120 * time_scale());
 		if (netns_enter(ns))
 			_exit(99);
 		exit(rdszc_main(split(line, argv), argv));
