@@ -24,7 +24,6 @@
 
 #define RDSZ_GATHER_UNACKED	64	/* so many on their way take longer than gather_us anyway */
 #define RDSZ_GATHER_LEN		2048	/* larger messages are worth a call of their own */
-#define RDSZ_GATHER_MSGS	16	/* as many as a pass takes */
 #define RDSZ_GATHER_BYTES	8192
 #define RDSZ_GATHER_FEW		4	/* fewer are not worth it */
 #define RDSZ_GATHER_PAUSE_MIN	16	/* messages that go at once after few came together */
@@ -35,38 +34,41 @@
  * @rn: namespace of the socket
  * @path: where messages wait to be transmitted, or NULL; xchg'ed
  * @pause: so many messages are not delayed; a lost update costs nothing, here and below
- * @pauses: length of the last pause, 0 since messages went without the timer
+ * @last_pause: how long the last one was, 0 since messages went without the timer
  * @timer: bounds how long; runs on when the path was taken before
  */
 struct rdsz_gather {
 	struct rdsz_net		*rn;
 	u32			pause;
-	u32			pauses;
+	u32			last_pause;
 	struct rdsz_path	*path;
 	struct hrtimer		timer;
 };
 
-/* Returns how many messages wait on the path, of whomever. */
-static u32 rdsz_gather_take(struct rdsz_gather *g, bool may_sleep)
+/* What was taken goes. Returns how many messages waited on the path, of whomever. */
+static u32 rdsz_gather_send(struct rdsz_path *path, bool may_sleep)
 {
-	struct rdsz_path *path = xchg(&g->path, NULL);
-	u32 msgs;
+	u32 msgs = READ_ONCE(path->queued.msgs);
 
-	if (!path)
-		return 0;
-	msgs = READ_ONCE(path->queued.msgs);
 	if (msgs)
 		rdsz_path_kick(path, may_sleep);
 	rdsz_conn_put(path->conn);
 	return msgs;
 }
 
+static u32 rdsz_gather_take(struct rdsz_gather *g, bool may_sleep)
+{
+	struct rdsz_path *path = xchg(&g->path, NULL);
+
+	return path ? rdsz_gather_send(path, may_sleep) : 0;
+}
+
 static void rdsz_gather_found_few(struct rdsz_gather *g)
 {
-	u32 pause = clamp_t(u32, READ_ONCE(g->pauses) * 2, RDSZ_GATHER_PAUSE_MIN,
+	u32 pause = clamp_t(u32, READ_ONCE(g->last_pause) * 2, RDSZ_GATHER_PAUSE_MIN,
 			    RDSZ_GATHER_PAUSE_MAX);
 
-	WRITE_ONCE(g->pauses, pause);
+	WRITE_ONCE(g->last_pause, pause);
 	WRITE_ONCE(g->pause, pause);
 }
 
@@ -109,7 +111,7 @@ static bool rdsz_gather_pays(const struct rdsz_sock *rs, const struct rdsz_path 
 
 static bool rdsz_gather_is_full(const struct rdsz_path *path)
 {
-	return READ_ONCE(path->queued.msgs) >= RDSZ_GATHER_MSGS ||
+	return READ_ONCE(path->queued.msgs) >= RDSZ_PASS_MSGS ||
 		READ_ONCE(path->queued.bytes) >= RDSZ_GATHER_BYTES;
 }
 
@@ -138,10 +140,8 @@ static void rdsz_gather_begin(struct rdsz_gather *g, struct rdsz_path *path, kti
 	rdsz_conn_hold(path->conn);
 	old = xchg(&g->path, path);
 	if (old) {	/* the timer runs already */
-		if (READ_ONCE(old->queued.msgs) < RDSZ_GATHER_FEW)
+		if (rdsz_gather_send(old, true) < RDSZ_GATHER_FEW)
 			rdsz_gather_found_few(g);
-		rdsz_path_kick(old, true);
-		rdsz_conn_put(old->conn);
 	} else {
 		hrtimer_start(&g->timer, time, HRTIMER_MODE_REL_SOFT);
 	}
@@ -152,7 +152,7 @@ static void rdsz_gather_end(struct rdsz_gather *g, struct rdsz_path *path)
 {
 	if (READ_ONCE(g->path) != path || cmpxchg(&g->path, path, NULL) != path)
 		return;
-	WRITE_ONCE(g->pauses, 0);
+	WRITE_ONCE(g->last_pause, 0);
 	rdsz_conn_put(path->conn);
 }
 
@@ -197,7 +197,7 @@ void rdsz_gather_flush(struct rdsz_sock *rs, bool may_sleep)
 	struct rdsz_gather *g = READ_ONCE(rs->gather);
 
 	if (g && READ_ONCE(g->path) && rdsz_gather_take(g, may_sleep))
-		WRITE_ONCE(g->pauses, 0);
+		WRITE_ONCE(g->last_pause, 0);
 }
 
 /*

@@ -274,7 +274,7 @@ enum {
  * @ahead: incomplete message that @ahead_reader may begin to copy, with a reference
  * @ahead_reader: a reader that sleeps; both under @queue_lock, see ahead.c
  * @congested: our port's bit is set in the map of our address
- * @gather: made by the first burst of small messages, see gather.c; never changed after
+ * @gather: made by the first burst of small messages, see gather.c; stays until close
  * @cq: made by the first message with a cookie; never changed after
  * @af_rds: in-tree to the letter, the default of AF_RDS programs, until it chooses a mode
  * @peer_error: wants to know about peers that cannot be reached, written under @queue_lock
@@ -520,6 +520,9 @@ enum rdsz_peer_kind {
 	RDSZ_PEER_INTREE,
 	RDSZ_PEER_OURS,
 };
+
+/* As many messages go to TCP in one pass, see tcp_send.c. */
+#define RDSZ_PASS_MSGS		16
 
 /* What a queue of a path holds; under the path lock. */
 struct rdsz_load {
@@ -929,7 +932,6 @@ bool rdsz_conn_is_quiet(struct rdsz_conn *conn);
 bool rdsz_conn_bury(struct rdsz_conn *conn);
 
 /* gather.c */
-
 bool rdsz_gather(struct rdsz_sock *rs, struct rdsz_path *path, u32 len);
 void rdsz_gather_flush(struct rdsz_sock *rs, bool may_sleep);
 void rdsz_gather_close(struct rdsz_sock *rs);

@@ -26,7 +26,6 @@
 #include "trace.h"
 
 #define RDSZ_PASS_BYTES		(256 * 1024)
-#define RDSZ_PASS_MSGS		16
 
 /* TCP refused so often in a row although it is not full: memory is what it has not got. */
 #define RDSZ_TCP_REFUSALS	3

@@ -39,6 +39,15 @@ struct run {
 
 static char text[OUTPUT], words[OUTPUT];
 
+/* In a process of its own, which ends with the tool. */
+static void __attribute__((noreturn)) become_tool(const struct netns *ns, int argc, char **argv)
+{
+	alarm(120 * time_scale());
+	if (netns_enter(ns))
+		_exit(99);
+	exit(rdszc_main(argc, argv));
+}
+
 static struct run start_words(const struct netns *ns, int argc, char **argv)
 {
 	struct run run = { .text = text, .words = words };
@@ -54,10 +63,7 @@ static struct run start_words(const struct netns *ns, int argc, char **argv)
 		dup2(err[1], STDERR_FILENO);
 		close(out[0]);
 		close(err[0]);
-		alarm(120 * time_scale());
-		if (netns_enter(ns))
-			_exit(99);
-		exit(rdszc_main(argc, argv));
+		become_tool(ns, argc, argv);
 	}
 	close(out[1]);
 	close(err[1]);
@@ -147,10 +153,7 @@ static const char *on_terminal(const struct netns *ns, const char *line)
 
 		dup2(terminal, STDOUT_FILENO);
 		dup2(terminal, STDERR_FILENO);
-		alarm(120 * time_scale());
-		if (netns_enter(ns))
-			_exit(99);
-		exit(rdszc_main(split(line, argv), argv));
+		become_tool(ns, split(line, argv), argv);
 	}
 	close(terminal);
 	/* It ends with EIO, when nobody has the terminal open any more. */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -25,7 +24,7 @@
 struct burst {
 	struct ends ends;
 	const struct netns *ns;
-	struct counters before;	/* when FIRST are on their way */
+	struct counters before;	/* when calm, or when FIRST are on their way */
 	uint32_t sent;
 };
 
@@ -70,11 +69,11 @@ static void nothing_to_read(struct burst *b)
 {
 	char byte;
 
-	assert_int_equal(rds_recv(b->ends.tx, &byte, 1, NULL, MSG_DONTWAIT), -1);
-	assert_int_equal(errno, EAGAIN);
+	assert_fails(rds_recv(b->ends.tx, &byte, 1, NULL, MSG_DONTWAIT), EAGAIN);
 }
 
-static struct burst burst(void **state, long gather_us)
+/* The connection is up, and nothing is on its way. */
+static struct burst calm(void **state, long gather_us)
 {
 	struct burst b = { .ends = ends_open_one_lane(state) };
 
@@ -83,6 +82,14 @@ static struct burst burst(void **state, long gather_us)
 	ends_there_and_back(&b.ends, SIZE, 1);
 	wait_quiet(b.ns);
 	wait_quiet(&b.ends.topology->ns[1]);
+	assert_int_equal(counters_read(b.ns, &b.before), 0);
+	return b;
+}
+
+static struct burst burst(void **state, long gather_us)
+{
+	struct burst b = calm(state, gather_us);
+
 	topology_blackhole(b.ends.topology, 0, true);
 	send_more(&b, FIRST);
 	nothing_to_read(&b);
@@ -120,46 +127,37 @@ static void few__go_in_time(void **state)
 static void slow__is_let_alone(void **state)
 {
 	struct burst b = burst(state, 50);
-	uint64_t gathered;
-	uint32_t i;
 
 	send_more(&b, 1);
 	assert_true(counter_wait(b.ns, &b.before, "send_gather_timer", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
-	gathered = moved(&b, "send_gathered");
-	assert_int_equal(gathered, 1);
-	for (i = 0; i < BATCH; i++)
-		send_more(&b, 1);
-	assert_int_equal(moved(&b, "send_gathered"), gathered);
+	assert_int_equal(moved(&b, "send_gathered"), 1);
+	send_more(&b, BATCH);
+	assert_int_equal(moved(&b, "send_gathered"), 1);
 	wait_quiet(b.ns);
 	send_more(&b, 1);
-	assert_int_equal(moved(&b, "send_gathered"), gathered + 1);
+	assert_int_equal(moved(&b, "send_gathered"), 2);
 	receive_all(&b);
 }
 
 /* Whoever has more to read will soon be back with the next answer. */
 static void reader__gathers_its_answers(void **state)
 {
-	struct ends ends = ends_open_one_lane(state);
-	const struct netns *ns = &ends.topology->ns[0];
-	struct counters before;
+	struct burst b = calm(state, LONG_US);
 	uint32_t i;
 
-	topology_sysctl(ends.topology, "gather_us", LONG_US);
-	ends_there_and_back(&ends, SIZE, 1);
-	wait_quiet(ns);
-	assert_int_equal(counters_read(ns, &before), 0);
 	for (i = 0; i < 3; i++)
-		send_pattern(ends.rx, SIZE, i, &ends.near);
-	assert_true(counter_wait(ns, &before, "recv_queued", 3, deadline_in(DEADLINE_USUAL_MS)));
+		send_pattern(b.ends.rx, SIZE, i, &b.ends.near);
+	assert_true(counter_wait(b.ns, &b.before, "recv_queued", 3,
+				 deadline_in(DEADLINE_USUAL_MS)));
 	for (i = 0; i < 3; i++) {
-		receive_pattern(ends.tx, SIZE, i, &ends.far);
-		send_pattern(ends.tx, SIZE, i, &ends.far);
+		receive_pattern(b.ends.tx, SIZE, i, &b.ends.far);
+		send_more(&b, 1);
 	}
-	assert_int_equal(counter_moved(ns, &before, "send_gathered"), 2);
+	assert_int_equal(moved(&b, "send_gathered"), 2);
 	for (i = 0; i < 3; i++)	/* the last one took them along */
-		receive_pattern(ends.rx, SIZE, i, &ends.near);
-	assert_int_equal(counter_moved(ns, &before, "send_gather_timer"), 0);
+		receive_pattern(b.ends.rx, SIZE, i, &b.ends.near);
+	assert_int_equal(moved(&b, "send_gather_timer"), 0);
 }
 
 static void none__waits_with_0(void **state)
@@ -176,17 +174,12 @@ static void none__waits_with_0(void **state)
 /* A question that waits for its answer: what is on its way is acknowledged, so it goes at once. */
 static void alone__goes_at_once(void **state)
 {
-	struct ends ends = ends_open_one_lane(state);
-	struct counters before;
+	struct burst b = calm(state, LONG_US);
 	uint32_t i;
 
-	topology_sysctl(ends.topology, "gather_us", LONG_US);
-	ends_there_and_back(&ends, SIZE, 1);
-	wait_quiet(&ends.topology->ns[0]);
-	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
 	for (i = 0; i < 20; i++)
-		ends_there_and_back(&ends, SIZE, i);
-	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "send_gathered"), 0);
+		ends_there_and_back(&b.ends, SIZE, i);
+	assert_int_equal(moved(&b, "send_gathered"), 0);
 }
 
 static void large__takes_them_along(void **state)
@@ -205,20 +198,17 @@ static void large__takes_them_along(void **state)
 
 static void sleeps_for_a_message(struct burst *b)
 {
-	const struct timeval tv = { .tv_usec = 1000 };
 	char byte;
 
-	assert_int_equal(setsockopt(b->ends.tx, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), 0);
-	assert_int_equal(rds_recv(b->ends.tx, &byte, 1, NULL, 0), -1);
-	assert_int_equal(errno, ETIMEDOUT);
+	assert_int_equal(rds_set_timeouts(b->ends.tx, 1), 0);
+	assert_fails(rds_recv(b->ends.tx, &byte, 1, NULL, 0), ETIMEDOUT);
 }
 
 static void looks_for_cookies(struct burst *b)
 {
 	struct msghdr message = { 0 };
 
-	assert_int_equal(recvmsg(b->ends.tx, &message, MSG_ERRQUEUE | MSG_DONTWAIT), -1);
-	assert_int_equal(errno, EAGAIN);
+	assert_fails(recvmsg(b->ends.tx, &message, MSG_ERRQUEUE | MSG_DONTWAIT), EAGAIN);
 }
 
 static void polls(struct burst *b)
@@ -244,8 +234,7 @@ static void cannot_send_more(struct burst *b)
 	char data[SIZE] = { 0 };
 
 	assert_int_equal(rds_set_buffers(b->ends.tx, SIZE, 0), 0);
-	assert_int_equal(rds_send(b->ends.tx, data, SIZE, &b->ends.far, MSG_DONTWAIT), -1);
-	assert_int_equal(errno, EAGAIN);
+	assert_fails(rds_send(b->ends.tx, data, SIZE, &b->ends.far, MSG_DONTWAIT), EAGAIN);
 }
 
 static const struct {
