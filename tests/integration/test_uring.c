@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RDS through io_uring: plain sends and receives on every kernel; zerocopy sends, whose notification
- * takes the place of the cookie, where the kernel has them (6.1 and newer; 5.10 says EINVAL).
+ * RDS through io_uring: plain sends and receives on every kernel; zerocopy sends, of registered
+ * buffers too, whose notification takes the place of the cookie, where the kernel has them (6.1 and
+ * newer; 5.10 says EINVAL).
  */
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "counters.h"
@@ -15,6 +20,13 @@
 
 #define LENGTH 20000	/* five pages, so nobody's RLIMIT_MEMLOCK of 5.10 is no matter */
 #define ENTRIES 8
+#define OFFSET 1234	/* registered buffers are sent from here on */
+#define HOLD_MS 400
+#define BOUND_MS (HOLD_MS * 2 + 3000)	/* as in test_pin */
+#ifndef IORING_NOTIF_USAGE_ZC_COPIED
+#define IORING_NOTIF_USAGE_ZC_COPIED (1U << 31)
+#endif
+#define REPORT_USAGE (1U << 3)	/* IORING_SEND_ZC_REPORT_USAGE; liburing 2.3 lacks it */
 
 struct ring {
 	struct io_uring uring;
@@ -25,6 +37,7 @@ struct ring {
 	struct iovec iov;
 	struct msghdr msg;
 	char control[CMSG_SPACE(sizeof(uint32_t))];
+	uint16_t report;	/* REPORT_USAGE where the kernel knows it */
 };
 
 static struct ring ring;
@@ -114,13 +127,33 @@ static void expect_nothing_more(void)
 	assert_fails(recv(ring.ends.tx, &cqe, sizeof(cqe), MSG_ERRQUEUE | MSG_DONTWAIT), EAGAIN);
 }
 
-static void expect_notification(void)
+/* Its result. */
+static int expect_notification(void)
 {
 	struct io_uring_cqe cqe;
 
-	assert_true(next(&cqe, DEADLINE_USUAL_MS));
+	assert_true(next(&cqe, BOUND_MS));
 	assert_int_equal(cqe.flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF),
 			 IORING_CQE_F_NOTIF);
+	return cqe.res;
+}
+
+/* Asked for by REPORT_USAGE, where the kernel knows that. */
+static void expect_verdict(bool copied)
+{
+	unsigned int verdict = expect_notification();
+
+	if (ring.report)
+		assert_int_equal(verdict, copied ? IORING_NOTIF_USAGE_ZC_COPIED : 0);
+}
+
+static bool kernel_has(enum io_uring_op op)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(&ring.uring);
+	bool known = probe && io_uring_opcode_supported(probe, op);
+
+	io_uring_free_probe(probe);
+	return known;
 }
 
 /*
@@ -129,16 +162,26 @@ static void expect_notification(void)
  */
 static bool submit_zc(const struct msghdr *msg)
 {
-	struct io_uring_probe *probe = io_uring_get_probe_ring(&ring.uring);
-	bool known = probe && io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC);
+	bool known = kernel_has(IORING_OP_SENDMSG_ZC);
 
-	io_uring_free_probe(probe);
 	assert_int_equal(rds_set(ring.ends.tx, SOL_RDS, RDSZC_ZC_THRESHOLD, 0), 0);
 	io_uring_prep_sendmsg_zc(io_uring_get_sqe(&ring.uring), ring.ends.tx, msg, 0);
 	submit();
 	if (!known)
 		expect(-EINVAL, 0);
 	return known;
+}
+
+/*
+ * The end of an earlier ring is told to this process some time later, as a signal is, and would end
+ * a read that sleeps; so what does not mind that waits.
+ */
+static void receive(size_t length, uint32_t seed)
+{
+	int fd = ring.ends.rx;
+
+	assert_true(rds_wait(fd, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	receive_pattern(fd, length, seed, &ring.ends.near);
 }
 
 static void plain__both_ways(void **state)
@@ -165,7 +208,7 @@ static void plain__both_ways(void **state)
 	ring_close();
 }
 
-/* One notification, and no cookie; the buffer is overwritten at once, and nothing of that is read. */
+/* One notification, and no cookie; the buffer is overwritten at once, and none of that is read. */
 static void zerocopy__notification_then_overwritten(void **state)
 {
 	ring_open(state);
@@ -174,12 +217,12 @@ static void zerocopy__notification_then_overwritten(void **state)
 		if (ring.ends.topology->variant->wire != WIRE_VETH) {
 			/* The receiver reads our pages: it has to be done with them. */
 			expect_nothing_more();
-			receive_pattern(ring.ends.rx, LENGTH, 2, &ring.ends.near);
+			receive(LENGTH, 2);
 			expect_notification();
 		} else {
 			expect_notification();
 			pattern_poison(ring.buffer, LENGTH);
-			receive_pattern(ring.ends.rx, LENGTH, 2, &ring.ends.near);
+			receive(LENGTH, 2);
 		}
 		expect_nothing_more();
 		assert_int_equal(moved("zc_sent"), 1);
@@ -210,7 +253,7 @@ static void zerocopy__cookie_is_refused(void **state)
 	ring_close();
 }
 
-/* The same as with a cookie: the plain send of io_uring takes it, and the error queue returns it. */
+/* The same with a cookie: the plain send of io_uring takes it, and the error queue returns it. */
 static void plain__with_cookie(void **state)
 {
 	struct msghdr *msg;
@@ -223,7 +266,7 @@ static void plain__with_cookie(void **state)
 	io_uring_prep_sendmsg(io_uring_get_sqe(&ring.uring), ring.ends.tx, msg, MSG_ZEROCOPY);
 	submit();
 	expect(LENGTH, 0);
-	receive_pattern(ring.ends.rx, LENGTH, 4, &ring.ends.near);
+	receive(LENGTH, 4);
 	zc_reap_exactly(ring.ends.tx, &cookie, 1);
 	assert_int_equal(cookie, 78);
 	expect_nothing_more();
@@ -246,6 +289,184 @@ static void zerocopy__notified_at_close(void **state)
 	ring_close();
 }
 
+/*
+ * The kernel looks at flags before it looks at the descriptor, which is none. In a ring of its own,
+ * which takes along whatever else the try leaves behind.
+ */
+static uint16_t report_flag(void)
+{
+	struct io_uring_cqe *cqe;
+	struct io_uring uring;
+	int res;
+
+	assert_int_equal(io_uring_queue_init(ENTRIES, &uring, 0), 0);
+	io_uring_prep_send_zc(io_uring_get_sqe(&uring), -1, NULL, 0, 0, REPORT_USAGE);
+	assert_int_equal(io_uring_submit(&uring), 1);
+	while (io_uring_wait_cqe(&uring, &cqe))	/* interrupted */
+		deadline_step();
+	res = cqe->res;
+	io_uring_queue_exit(&uring);
+	return res == -EBADF ? REPORT_USAGE : 0;
+}
+
+static void prep_fixed(struct io_uring_sqe *sqe, int fd, const union rds_addr *to)
+{
+	io_uring_prep_send_zc_fixed(sqe, fd, ring.buffer + OFFSET, LENGTH - OFFSET, 0, ring.report,
+				    0);
+	io_uring_prep_send_set_addr(sqe, &to->sa, rds_addr_len(to));
+}
+
+/* All of the registered buffer but its start; false where the kernel has no such sends. */
+static bool submit_fixed(const union rds_addr *to, uint32_t seed, int threshold)
+{
+	struct iovec iov = { .iov_base = ring.buffer, .iov_len = LENGTH };
+
+	if (!kernel_has(IORING_OP_SEND_ZC))
+		return false;
+	ring.report = report_flag();
+	assert_int_equal(io_uring_register_buffers(&ring.uring, &iov, 1), 0);
+	assert_int_equal(rds_set(ring.ends.tx, SOL_RDS, RDSZC_ZC_THRESHOLD, threshold), 0);
+	pattern_fill(ring.buffer + OFFSET, LENGTH - OFFSET, seed);
+	prep_fixed(io_uring_get_sqe(&ring.uring), ring.ends.tx, to);
+	submit();
+	expect(LENGTH - OFFSET, IORING_CQE_F_MORE);
+	return true;
+}
+
+/* Over veth the kernel copies, and says so; a reader on this machine reads the buffer itself. */
+static void fixed__notification_then_overwritten(void **state)
+{
+	bool veth;
+
+	ring_open(state);
+	veth = ring.ends.topology->variant->wire == WIRE_VETH;
+	if (submit_fixed(&ring.ends.far, 6, 0)) {
+		if (!veth) {
+			expect_nothing_more();
+			receive(LENGTH - OFFSET, 6);
+		}
+		expect_verdict(veth);
+		pattern_poison(ring.buffer, LENGTH);
+		if (veth)
+			receive(LENGTH - OFFSET, 6);
+		expect_nothing_more();
+		assert_int_equal(moved("zc_sent"), 1);
+	}
+	ring_close();
+}
+
+/* Told as copied, and at once: nobody has read it. */
+static void fixed__copied_below_the_threshold(void **state)
+{
+	ring_open(state);
+	if (submit_fixed(&ring.ends.far, 7, LENGTH)) {
+		expect_verdict(true);
+		pattern_poison(ring.buffer, LENGTH);
+		receive(LENGTH - OFFSET, 7);
+		expect_nothing_more();
+		assert_int_equal(moved("zc_copied_threshold"), 1);
+		assert_int_equal(moved("zc_sent"), 0);
+	}
+	ring_close();
+}
+
+/* Nobody takes the message, so after pin_hold_ms it has a copy, and the buffer is free. */
+static void fixed__converted_when_overdue(void **state)
+{
+	union rds_addr nobody;
+
+	ring_open(state);
+	nobody = nobody_home(ring.ends.topology);
+	topology_sysctl(ring.ends.topology, "pin_hold_ms", HOLD_MS);
+	if (submit_fixed(&nobody, 8, 0)) {
+		expect_verdict(true);
+		assert_int_equal(moved("zc_copied_converted"), 1);
+		expect_nothing_more();
+	}
+	ring_close();
+}
+
+/* In a process of its own: only its ring has the socket and the buffer. Says so, and stays. */
+static void child_sends(const union rds_addr *near, const union rds_addr *to, int told)
+{
+	struct iovec iov = { .iov_base = ring.buffer, .iov_len = LENGTH };
+	union rds_addr addr = *near;
+	struct io_uring_cqe *cqe;
+	struct io_uring_sqe *sqe;
+	struct io_uring uring;
+	int fd = rds_open(&ring.ends.topology->ns[0], &addr);
+
+	if (fd < 0 || zc_force(fd) || io_uring_queue_init(ENTRIES, &uring, 0) ||
+	    io_uring_register_files(&uring, &fd, 1) || io_uring_register_buffers(&uring, &iov, 1) ||
+	    close(fd))
+		_exit(1);
+	sqe = io_uring_get_sqe(&uring);
+	prep_fixed(sqe, 0, to);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	if (io_uring_submit(&uring) != 1 || io_uring_wait_cqe(&uring, &cqe) ||
+	    cqe->res != LENGTH - OFFSET || write(told, "", 1) != 1)
+		_exit(2);
+	for (;;)
+		pause();
+}
+
+static void kill_child(pid_t child)
+{
+	int status;
+
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void assert_soon_free(union rds_addr addr)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	int fd;
+
+	for (fd = -1; fd < 0; deadline_step()) {
+		assert_false(deadline_over(&deadline));
+		fd = rds_open(&ring.ends.topology->ns[0], &addr);
+	}
+	close(fd);
+}
+
+/*
+ * The ring of a killed process keeps the socket open, and the send, which nobody acknowledges,
+ * keeps the ring: the conversion of what is overdue ends both, and the pins of the registered
+ * buffer.
+ */
+static void fixed__killed_with_a_registered_socket(void **state)
+{
+	union rds_addr near, nobody;
+	long pinned;
+	int told[2];
+	pid_t child;
+	char byte;
+
+	ring_open(state);
+	near = rds_addr(ring.ends.topology->near_text[0], 7321);
+	nobody = nobody_home(ring.ends.topology);
+	topology_sysctl(ring.ends.topology, "pin_hold_ms", HOLD_MS);
+	if (kernel_has(IORING_OP_SEND_ZC)) {
+		pinned = zc_pinned_pages();
+		assert_int_equal(pipe(told), 0);
+		fflush(NULL);
+		child = fork();
+		assert_true(child >= 0);
+		if (!child)
+			child_sends(&near, &nobody, told[1]);
+		close(told[1]);
+		assert_int_equal(read(told[0], &byte, 1), 1);
+		close(told[0]);
+		assert_true(zc_pinned_pages() > pinned);
+		kill_child(child);
+		assert_int_equal(zc_wait_unpinned(pinned, deadline_in(BOUND_MS + 2000)), 0);
+		assert_soon_free(near);
+	}
+	ring_close();
+}
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "uring" };
@@ -256,5 +477,9 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, zerocopy__notification_then_overwritten, variants_any_each);
 	SUITE_ADD(&suite, zerocopy__cookie_is_refused, variants_one_each);
 	SUITE_ADD(&suite, zerocopy__notified_at_close, variants_one_each);
+	SUITE_ADD(&suite, fixed__notification_then_overwritten, variants_any_each);
+	SUITE_ADD(&suite, fixed__copied_below_the_threshold, variants_any_each);
+	SUITE_ADD(&suite, fixed__converted_when_overdue, variants_one_each);
+	SUITE_ADD(&suite, fixed__killed_with_a_registered_socket, variants_one_each);
 	return suite_run(&suite, argc, argv);
 }
