@@ -202,6 +202,7 @@ struct link_info {
 
 void link_read(const char *address, struct link_info *link);
 bool link_allows_verdict(const struct link_info *link);
+void link_json(const struct link_info *link);
 
 /* control.c */
 bool control_put(int fd, const void *data, size_t len);

@@ -42,6 +42,15 @@ def application(runs):
     return groups
 
 
+def enough(runs):
+    """By variant: the fewest blocks to spare with full rate, of each round of rdsz-kv."""
+    groups = collections.defaultdict(list)
+    for run in runs:
+        if "spare_for_full_rate" in run:
+            groups[label(run["variant"])].append(run["spare_for_full_rate"])
+    return groups
+
+
 def label(variant):
     return variant if ":" in variant else variant + ":copy"
 

@@ -98,3 +98,17 @@ bool link_allows_verdict(const struct link_info *link)
 {
 	return !link->emulated && link->sg && link->checksum && link->tso;
 }
+
+static const char *word(bool value)
+{
+	return value ? "true" : "false";
+}
+
+/* What bench/figures.py needs to say what the figures are worth. */
+void link_json(const struct link_info *link)
+{
+	printf(",\"kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s", link->kernel,
+	       word(link->emulated), word(link_allows_verdict(link)));
+	printf(",\"link\":{\"device\":\"%s\",\"mtu\":%d,\"sg\":%s,\"checksum\":%s,\"tso\":%s}",
+	       link->device, link->mtu, word(link->sg), word(link->checksum), word(link->tso));
+}

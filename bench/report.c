@@ -78,14 +78,6 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 	printf("}");
 }
 
-static void json_link(const struct link_info *link)
-{
-	printf(",\"kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s", link->kernel,
-	       word(link->emulated), word(link_allows_verdict(link)));
-	printf(",\"link\":{\"device\":\"%s\",\"mtu\":%d,\"sg\":%s,\"checksum\":%s,\"tso\":%s}",
-	       link->device, link->mtu, word(link->sg), word(link->checksum), word(link->tso));
-}
-
 void report_json(const struct run *run, const struct outcome *o)
 {
 	const struct spec *spec = run->spec;
@@ -99,7 +91,7 @@ void report_json(const struct run *run, const struct outcome *o)
 	printf(",\"wait\":\"%s\",\"checked\":%s,\"reap_every\":%u",
 	       spec->waiting == WAIT_BLOCK ? "block" : "poll", word(spec->check),
 	       spec->reap_every);
-	json_link(run->link);
+	link_json(run->link);
 	printf(",\"seconds\":%.3f,\"per_second\":%.1f,\"mib_per_second\":%.2f", seconds,
 	       per(done(spec, o), seconds), per((double)o->client.bytes / (1 << 20), seconds));
 	json_samples("rtt", &o->rtt);

@@ -66,10 +66,8 @@ static void json(const struct kv_print *p, const struct kv_outcome *o)
 	       spec->clients, spec->workers);
 	printf(",\"depth\":%u,\"keys\":%u,\"low\":%u,\"high\":%u,\"reads_percent\":%u,\"spare\":%u",
 	       spec->io.depth, spec->keys, spec->low, spec->high, spec->reads, spec->spare);
-	printf(",\"checked\":%s,\"kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s",
-	       spec->io.check ? "true" : "false", p->link->kernel,
-	       p->link->emulated ? "true" : "false",
-	       link_allows_verdict(p->link) ? "true" : "false");
+	printf(",\"checked\":%s", spec->io.check ? "true" : "false");
+	link_json(p->link);
 	printf(",\"per_second\":%.1f,\"mib_per_second\":%.2f", kv_rate(o),
 	       per(mib(o), (double)o->elapsed_ns / 1e9));
 	printf(",\"latency_us\":{\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", us(o, .5), us(o, .99),
