@@ -210,6 +210,27 @@ int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIA
 	return rc;
 }
 
+bool diag_wait_unacked(const struct netns *ns, uint16_t port, uint64_t min, uint64_t max)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t bytes[DIAG_LANES], sum;
+	unsigned int i;
+
+	for (;;) {
+		if (diag_lanes_unacked(ns, port, bytes) < 0)
+			return false;
+		for (i = 0, sum = 0; i < DIAG_LANES; i++)
+			sum += bytes[i];
+		if (sum >= min && sum <= max)
+			return true;
+		if (deadline_over(&deadline))
+			break;
+		deadline_step();
+	}
+	printf("# %llu bytes in TCP\n", (unsigned long long)sum);
+	return false;
+}
+
 long diag_unread(const struct netns *ns, uint16_t port)
 {
 	struct found found = { .port = port, .lane = -1 };

@@ -37,6 +37,9 @@ bool diag_wait_lanes(const struct netns *ns, uint16_t port, const union rds_addr
  */
 int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIAG_LANES]);
 
+/* Waits until they are that many in all lanes together; false, and says how many, if not. */
+bool diag_wait_unacked(const struct netns *ns, uint16_t port, uint64_t min, uint64_t max);
+
 /* Bytes that have come by these connections and that nobody has read; -1: no answer. */
 long diag_unread(const struct netns *ns, uint16_t port);
 

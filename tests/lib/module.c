@@ -8,25 +8,32 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cred.h"
 #include "deadline.h"
 #include "module.h"
 
 int module_load(const char *parameters)
 {
 	const char *path = getenv("RDSZ_MODULE");
-	int fd, rc;
+	bool raised = cred_raise();
+	int fd, rc = -1;
 
 	fd = open(path ? path : "/rds_zc.ko", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	rc = (int)syscall(SYS_finit_module, fd, parameters, 0);
-	close(fd);
+	if (fd >= 0) {
+		rc = (int)syscall(SYS_finit_module, fd, parameters, 0);
+		close(fd);
+	}
+	cred_lower(raised);
 	return rc;
 }
 
 int module_unload(void)
 {
-	return (int)syscall(SYS_delete_module, "rds_zc", O_NONBLOCK);
+	bool raised = cred_raise();
+	int rc = (int)syscall(SYS_delete_module, "rds_zc", O_NONBLOCK);
+
+	cred_lower(raised);
+	return rc;
 }
 
 int module_unload_within(unsigned int ms)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Loading and unloading rds_zc.ko. */
+/* Loading and unloading rds_zc.ko, in a test of nobody too. */
 #ifndef TESTS_MODULE_H
 #define TESTS_MODULE_H
 

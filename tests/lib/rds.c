@@ -137,11 +137,11 @@ ssize_t rds_send(int fd, const void *buffer, size_t length, const union rds_addr
 	return sendmsg(fd, &message, flags);
 }
 
-ssize_t rds_send_zc(int fd, const void *buffer, size_t length, const union rds_addr *to,
-		    uint32_t cookie, int flags)
+ssize_t rds_send_cookie(int fd, const void *buffer, size_t length, const union rds_addr *to,
+			uint32_t cookie, size_t data, int flags)
 {
 	union {
-		char space[CMSG_SPACE(sizeof(cookie))];
+		char space[CMSG_SPACE(8)];
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec iov = { .iov_base = (void *)buffer, .iov_len = length };
@@ -149,16 +149,23 @@ ssize_t rds_send_zc(int fd, const void *buffer, size_t length, const union rds_a
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
+		.msg_controllen = CMSG_SPACE(data),
 	};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
 
 	cmsg->cmsg_level = SOL_RDS;
 	cmsg->cmsg_type = RDS_CMSG_ZCOPY_COOKIE;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(cookie));
+	cmsg->cmsg_len = CMSG_LEN(data);
 	memcpy(CMSG_DATA(cmsg), &cookie, sizeof(cookie));
 	set_destination(&message, to);
-	return sendmsg(fd, &message, flags | MSG_ZEROCOPY);
+	return sendmsg(fd, &message, flags);
+}
+
+ssize_t rds_send_zc(int fd, const void *buffer, size_t length, const union rds_addr *to,
+		    uint32_t cookie, int flags)
+{
+	return rds_send_cookie(fd, buffer, length, to, cookie, sizeof(cookie),
+			       flags | MSG_ZEROCOPY);
 }
 
 ssize_t rds_recv(int fd, void *buffer, size_t length, union rds_addr *from, int flags)

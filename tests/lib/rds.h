@@ -63,6 +63,13 @@ ssize_t rds_send(int fd, const void *buffer, size_t length, const union rds_addr
 ssize_t rds_send_zc(int fd, const void *buffer, size_t length, const union rds_addr *to,
 		    uint32_t cookie, int flags);
 
+/*
+ * With a cookie whose control message has so many bytes of data: four are right, there is room for
+ * eight. MSG_ZEROCOPY is up to the caller.
+ */
+ssize_t rds_send_cookie(int fd, const void *buffer, size_t length, const union rds_addr *to,
+			uint32_t cookie, size_t data, int flags);
+
 /* One message; *from may be NULL. */
 ssize_t rds_recv(int fd, void *buffer, size_t length, union rds_addr *from, int flags);
 

@@ -55,6 +55,12 @@ const struct variant variants_wire_each[] = {
 	{ 0 }
 };
 
+const struct variant variants_wire_nobody[] = {
+	{ "veth small, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ "veth v6 large, nobody", WIRE_VETH, 1, 1, 1, 0 },
+	{ 0 }
+};
+
 const struct variant variants_loop_each[] = {
 	{ "own address, root", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
 	{ "own address, nobody", WIRE_OWN_ADDRESS, 0, 0, 1, 0 },
@@ -69,8 +75,20 @@ const struct variant variants_any_each[] = {
 	{ 0 }
 };
 
+const struct variant variants_any_nobody[] = {
+	{ "veth v4, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ "own address, nobody", WIRE_OWN_ADDRESS, 0, 0, 1, 0 },
+	{ 0 }
+};
+
 const struct variant variants_three[] = {
 	{ "three hosts", WIRE_VETH, 0, 0, 0, 1 },
+	{ 0 }
+};
+
+const struct variant variants_three_each[] = {
+	{ "three hosts, root", WIRE_VETH, 0, 0, 0, 1 },
+	{ "three hosts, nobody", WIRE_VETH, 0, 0, 1, 1 },
 	{ 0 }
 };
 

@@ -77,8 +77,11 @@ extern const struct variant variants_loop[];	/* 127.0.0.1, own address */
 extern const struct variant variants_one[];	/* veth v4 */
 extern const struct variant variants_one_each[];	/* veth v4, as root and as nobody */
 extern const struct variant variants_wire_each[];	/* small and large side, root and nobody */
+extern const struct variant variants_wire_nobody[];	/* small and large side, as nobody */
 extern const struct variant variants_loop_each[];	/* own address, root and nobody */
 extern const struct variant variants_any_each[];	/* veth and own address, root and nobody */
+extern const struct variant variants_any_nobody[];	/* veth and own address, as nobody */
 extern const struct variant variants_three[];	/* three namespaces, v4 */
+extern const struct variant variants_three_each[];	/* the same, as root and as nobody */
 
 #endif
