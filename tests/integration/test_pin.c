@@ -9,8 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
 #include "cred.h"
+#include "diag.h"
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
@@ -119,6 +121,59 @@ static void memlock__comes_back_with_each_cookie(void **state)
 	stuck_close(&stuck);
 }
 
+/* ---- charged once, where TCP has the pages as well ---- */
+
+#define PIECE 4096			/* ROOM of them fit the first window and buffer of TCP */
+#define PIECE_CHARGE (PIECE / 4096 + 2)
+
+/*
+ * On a link that swallows everything: each message is in TCP before the next one is sent, so what
+ * TCP charges is missing there. Then the link is back, and all of it arrives.
+ */
+static void assert_room_in_tcp(const struct ends *ends, unsigned char *buffers)
+{
+	const struct netns *ns = &ends->topology->ns[0];
+	uint32_t i;
+
+	assert_true(diag_wait_unacked(ns, RDS_TCP_PORT, 0, 0));
+	topology_blackhole(ends->topology, 0, true);
+	for (i = 0; i < ROOM; i++) {
+		pattern_fill(buffers + i * PIECE, PIECE, i);
+		zc_send(ends, buffers + i * PIECE, PIECE, i);
+		assert_true(diag_wait_unacked(ns, RDS_TCP_PORT, (i + 1) * PIECE, UINT64_MAX));
+	}
+	assert_fails(rds_send_zc(ends->tx, buffers, PIECE, &ends->far, ROOM, MSG_DONTWAIT),
+		     ENOMEM);
+	topology_blackhole(ends->topology, 0, false);
+	zc_reap_exactly(ends->tx, list, ROOM);
+	pattern_poison(buffers, ROOM * PIECE);
+	for (i = 0; i < ROOM; i++)
+		receive_pattern(ends->rx, PIECE, i, &ends->near);
+}
+
+/* Nothing is converted or given up meanwhile: that would give back what was charged. */
+static void memlock__tcp_charges_nothing_more(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffers = zc_buffer(ROOM * PIECE);
+	struct counters before;
+
+	assert_non_null(buffers);
+	assert_int_equal(cred_memlock_limit(ROOM * PIECE_CHARGE * 4096), 0);
+	topology_sysctl(ends.topology, "max_paths", 1);
+	topology_sysctl(ends.topology, "pin_hold_ms", 90000);
+	topology_sysctl(ends.topology, "stall_ms", 90000);
+	ends_there_and_back(&ends, PIECE, 100);
+	assert_int_equal(counters_read(ns, &before), 0);
+	assert_room_in_tcp(&ends, buffers);
+	assert_room_in_tcp(&ends, buffers);
+	assert_int_equal(counter_moved(ns, &before, "zc_sent"), 2 * ROOM);
+	assert_true(counter_moved(ns, &before, "zc_passes") >= 2 * ROOM);
+	assert_int_equal(counter_moved(ns, &before, "zc_copied_converted"), 0);
+	zc_buffer_free(buffers, ROOM * PIECE);
+}
+
 /* A copied message is not charged. */
 static void memlock__copies_are_free(void **state)
 {
@@ -130,6 +185,160 @@ static void memlock__copies_are_free(void **state)
 	for (i = 0; i < 2 * ROOM; i++)
 		assert_int_equal(stuck_send(&stuck, i), LENGTH);
 	assert_int_equal(zc_reap_exactly(stuck.ends.tx, list, 2 * ROOM), 2 * ROOM);
+	stuck_close(&stuck);
+}
+
+/*
+ * ---- a refused send pins nothing, charges nothing and gives no cookie ----
+ *
+ * EFAULT, ENOMEM and EAGAIN of a full queue are among the thousand failures further down.
+ */
+
+struct refusal {
+	const char *what;
+	int error;
+	void (*arrange)(struct stuck *stuck);	/* may be NULL, as may be undo */
+	ssize_t (*send)(const struct stuck *stuck);
+	void (*undo)(struct stuck *stuck);
+};
+
+static ssize_t send_without_cookie(const struct stuck *stuck)
+{
+	return rds_send(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->to,
+			MSG_ZEROCOPY | MSG_DONTWAIT);
+}
+
+static ssize_t send_without_flag(const struct stuck *stuck)
+{
+	return rds_send_cookie(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->to, 0, 4,
+			       MSG_DONTWAIT);
+}
+
+static ssize_t send_cut_cookie(const struct stuck *stuck)
+{
+	return rds_send_cookie(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->to, 0, 3,
+			       MSG_ZEROCOPY | MSG_DONTWAIT);
+}
+
+static ssize_t send_unknown_flag(const struct stuck *stuck)
+{
+	return rds_send_zc(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->to, 0,
+			   MSG_OOB | MSG_DONTWAIT);
+}
+
+static ssize_t send_to_nobody(const struct stuck *stuck)
+{
+	return rds_send_zc(stuck->ends.tx, stuck->buffer, LENGTH, NULL, 0, MSG_DONTWAIT);
+}
+
+static ssize_t send_to_other_family(const struct stuck *stuck)
+{
+	bool v6 = stuck->ends.topology->variant->v6;
+	union rds_addr to = rds_addr(v6 ? "10.77.1.99" : "fd77:1::99", 9);
+
+	return rds_send_zc(stuck->ends.tx, stuck->buffer, LENGTH, &to, 0, MSG_DONTWAIT);
+}
+
+static ssize_t send_to_far(const struct stuck *stuck)
+{
+	return rds_send_zc(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->ends.far, 0,
+			   MSG_DONTWAIT);
+}
+
+static ssize_t send_usual(const struct stuck *stuck)
+{
+	return stuck_send(stuck, 0);
+}
+
+static void zerocopy_off(struct stuck *stuck)
+{
+	assert_int_equal(rds_set(stuck->ends.tx, SOL_SOCKET, SO_ZEROCOPY, 0), 0);
+}
+
+static void zerocopy_on(struct stuck *stuck)
+{
+	assert_int_equal(rds_set(stuck->ends.tx, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+}
+
+static void small_send_buffer(struct stuck *stuck)
+{
+	assert_int_equal(rds_set_buffers(stuck->ends.tx, LENGTH / 2, 0), 0);
+}
+
+static void large_send_buffer(struct stuck *stuck)
+{
+	assert_int_equal(rds_set_buffers(stuck->ends.tx, 4 << 20, 0), 0);
+}
+
+/* Copies that nobody reads. */
+static void congest(struct stuck *stuck)
+{
+	assert_int_equal(rds_set_buffers(stuck->ends.rx, 0, LENGTH), 0);
+	ends_fill(&stuck->ends, LENGTH / 4);
+}
+
+/* The one completion that there may be is out. */
+static void use_up_completions(struct stuck *stuck)
+{
+	topology_sysctl(stuck->ends.topology, "max_completions", 1);
+	assert_int_equal(stuck_send(stuck, 0), LENGTH);
+}
+
+static void give_back_completions(struct stuck *stuck)
+{
+	stuck_cancel(stuck);
+	zc_reap_exactly(stuck->ends.tx, list, 1);
+	topology_sysctl(stuck->ends.topology, "max_completions", 65536);
+}
+
+static const struct refusal refusals[] = {
+	{ "no cookie", EINVAL, NULL, send_without_cookie, NULL },
+	{ "no flag", EINVAL, NULL, send_without_flag, NULL },
+	{ "three bytes of a cookie", EINVAL, NULL, send_cut_cookie, NULL },
+	{ "SO_ZEROCOPY is off", EINVAL, zerocopy_off, send_usual, zerocopy_on },
+	{ "unknown flag", EOPNOTSUPP, NULL, send_unknown_flag, NULL },
+	{ "no destination", ENOTCONN, NULL, send_to_nobody, NULL },
+	{ "other family", EOPNOTSUPP, NULL, send_to_other_family, NULL },
+	{ "over the send buffer", EMSGSIZE, small_send_buffer, send_usual, large_send_buffer },
+	{ "completions used up", EAGAIN, use_up_completions, send_usual, give_back_completions },
+	{ "congested destination", ENOBUFS, congest, send_to_far, NULL },
+};
+
+/* Again and again: what stays adds up. */
+static void refuse(const struct stuck *stuck, const struct refusal *refusal)
+{
+	long pinned = zc_pinned_pages();
+	ssize_t rc;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		errno = 0;
+		rc = refusal->send(stuck);
+		if (rc != -1 || errno != refusal->error)
+			fail_msg("%s: %zd, %s", refusal->what, rc, strerror(errno));
+	}
+	if (zc_pinned_pages() != pinned)
+		fail_msg("%s: %ld pages pinned", refusal->what, zc_pinned_pages() - pinned);
+	zc_reap_exactly(stuck->ends.tx, list, 0);
+}
+
+static void refused__nothing_pinned_or_charged(void **state)
+{
+	struct stuck stuck = stuck_open(state);
+	const struct refusal *refusal;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		refusal = &refusals[i];
+		if (refusal->arrange)
+			refusal->arrange(&stuck);
+		refuse(&stuck, refusal);
+		if (refusal->undo)
+			refusal->undo(&stuck);
+		if (cred_is_nobody())
+			assert_room(&stuck);
+		assert_int_equal(zc_wait_unpinned(stuck.pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
+	}
 	stuck_close(&stuck);
 }
 
@@ -387,21 +596,16 @@ static void hold__local_message_of_a_killed_sender(void **state)
 	stuck_close(&stuck);
 }
 
-/* Where the message goes out over a wire, K + 1 needs somebody who is bound by the limit. */
-static const struct variant nobody_wire[] = {
-	{ "veth small, nobody", WIRE_VETH, 0, 0, 1, 0 },
-	{ "veth v6 large, nobody", WIRE_VETH, 1, 1, 1, 0 },
-	{ 0 }
-};
-
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "pin" };
 
-	SUITE_ADD(&suite, memlock__room_for_k_messages, nobody_wire);
+	SUITE_ADD(&suite, memlock__room_for_k_messages, variants_wire_nobody);
 	SUITE_ADD(&suite, memlock__does_not_bind_root, variants_one);
-	SUITE_ADD(&suite, memlock__comes_back_with_each_cookie, nobody_wire);
-	SUITE_ADD(&suite, memlock__copies_are_free, nobody_wire);
+	SUITE_ADD(&suite, memlock__comes_back_with_each_cookie, variants_wire_nobody);
+	SUITE_ADD(&suite, memlock__tcp_charges_nothing_more, variants_wire_nobody);
+	SUITE_ADD(&suite, memlock__copies_are_free, variants_wire_nobody);
+	SUITE_ADD(&suite, refused__nothing_pinned_or_charged, variants_wire_each);
 	SUITE_ADD(&suite, failures__leave_no_drift, variants_one_each);
 	SUITE_ADD(&suite, hold__unreachable_peer, variants_wire_each);
 	SUITE_ADD(&suite, hold__converted_message_arrives_whole, variants_wire_each);
