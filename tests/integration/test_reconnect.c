@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cookies.h"
 #include "counters.h"
 #include "cred.h"
 #include "diag.h"
@@ -355,6 +356,64 @@ static void close__on_a_stalled_link(void **state)
 	zc_buffer_free(buffer, 4096);
 }
 
+#define STALLED 5
+#define PAGE 4096
+
+static void assert_each_once(const uint32_t *list, uint32_t count)
+{
+	struct cookies cookies;
+	uint32_t i;
+
+	assert_true(cookies_init(&cookies, count));
+	for (i = 0; i < count; i++)
+		cookies_sent(&cookies, i);
+	assert_true(cookies_returned_all(&cookies, list, count));
+	cookies_free(&cookies);
+}
+
+/*
+ * The peer does not answer and the connection is reset, long before the watchdog would do it. TCP
+ * holds the pages until then, and nobody after that: they go within the bound, and their cookies
+ * with them, while the messages wait for the link.
+ */
+static void reset__on_a_stalled_link(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffers = zc_buffer(STALLED * PAGE);
+	long pinned = zc_pinned_pages();
+	uint32_t list[STALLED], i;
+	struct counters before;
+
+	assert_non_null(buffers);
+	topology_sysctl(ends.topology, "max_paths", 1);
+	topology_sysctl(ends.topology, "pin_hold_ms", 500);
+	topology_sysctl(ends.topology, "stall_ms", 90000);
+	ends_there_and_back(&ends, PAGE, 100);
+	assert_int_equal(counters_read(ns, &before), 0);
+	topology_blackhole(ends.topology, 0, true);
+	for (i = 0; i < STALLED; i++) {
+		pattern_fill(buffers + i * PAGE, PAGE, i);
+		zc_send(&ends, buffers + i * PAGE, PAGE, i);
+	}
+	assert_true(diag_wait_unacked(ns, RDS_TCP_PORT, STALLED * PAGE, UINT64_MAX));
+	zc_expect_none(ends.tx, 1000);
+	assert_true(zc_pinned_pages() >= pinned + STALLED);
+	assert_int_equal(diag_kill(ns, RDS_TCP_PORT), 1);
+	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(BOUND_MS)), 0);
+	zc_reap_exactly(ends.tx, list, STALLED);
+	assert_each_once(list, STALLED);
+	pattern_poison(buffers, STALLED * PAGE);
+	assert_int_equal(counter_moved(ns, &before, "conn_reset"), 1);
+	assert_int_equal(counter_moved(ns, &before, "conn_drop_stalled"), 0);
+	topology_blackhole(ends.topology, 0, false);
+	for (i = 0; i < STALLED; i++)
+		receive_pattern(ends.rx, PAGE, i, &ends.near);
+	assert_nothing_more(&ends);
+	zc_reap_exactly(ends.tx, list, 0);
+	zc_buffer_free(buffers, STALLED * PAGE);
+}
+
 struct side {
 	pthread_t thread;
 	int fd;
@@ -577,12 +636,17 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, unreachable__messages_wait_for_the_peer, variants_wire_each);
 	SUITE_ADD(&suite, connect__from_both_sides_at_once, both_sides);
 	SUITE_ADD(&suite, link__down_and_up_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, link__down_and_up_in_mid_stream, variants_wire_nobody);
 	SUITE_ADD(&suite, link__dead_until_the_watchdog_bites, both_sides);
+	SUITE_ADD(&suite, link__dead_until_the_watchdog_bites, variants_wire_nobody);
 	SUITE_ADD(&suite, reset__in_mid_stream, both_sides);
+	SUITE_ADD(&suite, reset__in_mid_stream, variants_wire_nobody);
 	SUITE_ADD(&suite, reset__with_traffic_both_ways, both_sides);
+	SUITE_ADD(&suite, reset__with_traffic_both_ways, variants_wire_nobody);
 	SUITE_ADD(&suite, kill__sender, variants_any_each);
 	SUITE_ADD(&suite, kill__receiver, variants_any_each);
 	SUITE_ADD(&suite, close__on_a_stalled_link, variants_wire_each);
+	SUITE_ADD(&suite, reset__on_a_stalled_link, variants_wire_each);
 	SUITE_ADD(&suite, both_ends__fill_each_other, variants_basic);
 	SUITE_ADD(&suite, both_ends__congested_go_on, variants_wire);
 	SUITE_ADD(&suite, stopped_reader__neighbour_keeps_its_rate, variants_one);
