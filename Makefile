@@ -122,7 +122,7 @@ test-long:
 		'test_overwrite --only=flood__* size=1048576' \
 		'test_reconnect --only=stopped_reader__* seconds=90' \
 		'test_congestion --only=full__empty_messages_without_end* count=1000000' \
-		'test_threads --only=crowd__each_cookie_once* messages=1000000'
+		'test_threads --only=crowd__each_cookie_once*root? messages=1000000'
 
 soak:
 	tests/soak/run $(MINUTES)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "array.h"
 #include "cookies.h"
 #include "counters.h"
+#include "cred.h"
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
@@ -351,24 +353,10 @@ static void cookie__zero_and_repeats_come_back(void **state)
 	assert_memory_equal(list, sent, sizeof(sent));
 }
 
-/* sendmsg with a cookie cmsg but without (or with) the flag. */
+/* A cookie of so many bytes, with or without the flag. */
 static ssize_t send_cookie(const struct ends *ends, size_t data, size_t length, int flags)
 {
-	union {
-		char space[CMSG_SPACE(8)];
-		struct cmsghdr header;
-	} control = { .header = {
-		.cmsg_len = CMSG_LEN(data), .cmsg_level = SOL_RDS,
-		.cmsg_type = RDS_CMSG_ZCOPY_COOKIE,
-	} };
-	struct iovec iov = { small, length };
-	struct msghdr message = {
-		.msg_name = (void *)&ends->far, .msg_namelen = rds_addr_len(&ends->far),
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = CMSG_LEN(data),
-	};
-
-	return sendmsg(ends->tx, &message, flags);
+	return rds_send_cookie(ends->tx, small, length, &ends->far, 0, data, flags);
 }
 
 /* Row 47. */
@@ -615,26 +603,44 @@ static void mode__both_sleeps_until_data(void **state)
 	zc_reap_exactly(ends.tx, list, 1);
 }
 
-/* Every page-sent message of every size gives its cookie, and arrives whole. */
+/* Would a message of that size be charged more than the limit allows? Root is not charged. */
+static bool over_memlock(size_t size)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	return cred_is_nobody() && size / 4096 + 2 > limit.rlim_cur / 4096;
+}
+
+/*
+ * Every page-sent message of every size gives its cookie, and arrives whole; on 5.10 nobody is
+ * refused those from 64 KiB on.
+ */
 static void zerocopy__every_size(void **state)
 {
 	static const size_t sizes[] = { 1, 2, 4095, 4096, 4097, 65535, 131071, 1048576 };
 	struct ends ends = zc_ends(state, 2 << 20);
 	unsigned char *buffer = zc_buffer(1048576 + 4096);
 	struct counters before;
-	uint32_t i;
+	uint32_t i, refused = 0;
 
 	assert_non_null(buffer);
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
 	for (i = 0; i < 8; i++) {
 		/* Not aligned, so that first and last pages are in part ours. */
 		pattern_fill(buffer + i * 13, sizes[i], i);
+		if (over_memlock(sizes[i])) {
+			assert_fails(rds_send_zc(ends.tx, buffer + i * 13, sizes[i], &ends.far, i,
+						 0), ENOMEM);
+			refused++;
+			continue;
+		}
 		zc_send(&ends, buffer + i * 13, sizes[i], i);
 		receive_pattern(ends.rx, sizes[i], i, &ends.near);
 		zc_reap_exactly(ends.tx, list, 1);
 		assert_int_equal(list[0], i);
 	}
-	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "zc_sent"), 8);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "zc_sent"), 8 - refused);
 	zc_buffer_free(buffer, 1048576 + 4096);
 }
 
@@ -719,6 +725,7 @@ static void add_sending(struct suite *suite)
 	SUITE_ADD(suite, limit__waits_while_none_can_be_read, variants_wire_each);
 	SUITE_ADD(suite, cancel__gives_cookies_back, variants_wire_each);
 	SUITE_ADD(suite, zerocopy__every_size, variants_basic);
+	SUITE_ADD(suite, zerocopy__every_size, variants_any_nobody);
 	SUITE_ADD(suite, threshold__smaller_sends_are_copied, variants_any_each);
 	SUITE_ADD(suite, close__with_cookies_unread_and_outstanding, variants_wire_each);
 }

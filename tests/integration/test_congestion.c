@@ -512,6 +512,7 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "congestion" };
 
 	SUITE_ADD(&suite, full__enobufs_then_clears, variants_basic);
+	SUITE_ADD(&suite, full__enobufs_then_clears, variants_any_nobody);
 	SUITE_ADD(&suite, full__other_ports_are_free, variants_any_each);
 	SUITE_ADD(&suite, full__blocking_sender_sleeps_and_wakes, variants_basic);
 	SUITE_ADD(&suite, full__blocking_sender_has_a_timeout, variants_any_each);
