@@ -623,6 +623,63 @@ static void connect__from_both_sides_at_once(void **state)
 	assert_int_equal(diag_count(&ends.topology->ns[0], RDS_TCP_PORT), 1);
 }
 
+/* ---- a peer that refuses connections ---- */
+
+#define WINDOW_MS 2000
+
+/* Tries to connect within a window from now. */
+static uint64_t tries_in_window(const struct netns *ns, const struct counters *since)
+{
+	uint64_t before = counter_moved(ns, since, "tcp_connects");
+	struct deadline deadline = deadline_in(WINDOW_MS);
+
+	while (!deadline_over(&deadline))
+		deadline_step();
+	return counter_moved(ns, since, "tcp_connects") - before;
+}
+
+/* Delays of the kernel's clock, stretched like the deadlines. */
+static void set_delays(const struct netns *ns, long low, long high)
+{
+	assert_int_equal(netns_sysctl_set(ns, "reconnect_min_delay_ms", low * time_scale()), 0);
+	assert_int_equal(netns_sysctl_set(ns, "reconnect_max_delay_ms", high * time_scale()), 0);
+}
+
+/*
+ * Nobody listens at the peer, so every try is refused at once. The limit of the random delay
+ * doubles from the least to the greatest: a dozen tries in the first window, one or two in a window
+ * after 13 of them (five have a probability of 1 in 2000). With a low greatest delay tries go on:
+ * 60 take 3 s, and would not fit the time with the default of 1000, or with no limit.
+ */
+static void refused__back_off_grows_and_is_bounded(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *ns = &topology->ns[0];
+	union rds_addr near, far = rds_addr_port(&topology->far[0], 9);
+	struct deadline deadline;
+	struct counters before;
+	uint64_t first, later;
+	int tx;
+
+	topology_sysctl(topology, "max_paths", 1);
+	assert_int_equal(netns_sysctl_set(&topology->ns[1], "tcp_listen", 0), 0);
+	set_delays(ns, 1, 4000);
+	tx = topology_near(topology, &near);
+	assert_int_equal(counters_read(ns, &before), 0);
+	send_pattern(tx, 100, 1, &far);
+	first = tries_in_window(ns, &before);
+	assert_true(counter_wait(ns, &before, "tcp_connects", 13, deadline_in(DEADLINE_USUAL_MS)));
+	later = tries_in_window(ns, &before);
+	if (first < 6 || later * 2 > first)
+		fail_msg("%u tries at first, %u later", (unsigned int)first, (unsigned int)later);
+	/* The delay that runs, and then the low ones. */
+	deadline = deadline_in(DEADLINE_USUAL_MS);
+	set_delays(ns, 1, 100);
+	assert_int_equal(counters_read(ns, &before), 0);
+	assert_true(counter_wait(ns, &before, "tcp_connects", 60, deadline));
+	assert_int_equal(counter_now(ns, "conn_up"), 0);
+}
+
 static const struct variant both_sides[] = {
 	{ "veth small, root", WIRE_VETH, 0, 0, 0, 0 },
 	{ "veth large, root", WIRE_VETH, 0, 1, 0, 0 },
@@ -635,6 +692,7 @@ int main(int argc, char **argv)
 
 	SUITE_ADD(&suite, unreachable__messages_wait_for_the_peer, variants_wire_each);
 	SUITE_ADD(&suite, connect__from_both_sides_at_once, both_sides);
+	SUITE_ADD(&suite, refused__back_off_grows_and_is_bounded, both_sides);
 	SUITE_ADD(&suite, link__down_and_up_in_mid_stream, both_sides);
 	SUITE_ADD(&suite, link__down_and_up_in_mid_stream, variants_wire_nobody);
 	SUITE_ADD(&suite, link__dead_until_the_watchdog_bites, both_sides);
