@@ -329,6 +329,64 @@ static void full__empty_messages_without_end(void **state)
 	drain(&ends, 1, 1);
 }
 
+/* ---- what is full is not the receiver ---- */
+
+#define SENDERS 8
+#define DEPTH 64
+#define SMALL 1024
+
+/* Sends until EAGAIN; returns how many were sent. */
+static uint32_t send_until_eagain(const struct ends *ends, int fd, bool zerocopy)
+{
+	uint32_t sent = 0;
+	ssize_t rc;
+
+	do {
+		rc = zerocopy ?
+			rds_send_zc(fd, data, SMALL, &ends->far, sent, MSG_DONTWAIT) :
+			rds_send(fd, data, SMALL, &ends->far, MSG_DONTWAIT);
+		sent += rc == SMALL;
+	} while (rc == SMALL);
+	assert_int_equal(rc, -1);
+	assert_int_equal(errno, EAGAIN);
+	return sent;
+}
+
+/*
+ * Many sockets, as many cookies out as there may be, full send buffers, a dead link, a reader that
+ * is late: nothing of it is ENOBUFS while the receiver's buffer holds it all.
+ */
+static void room__nothing_else_is_enobufs(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
+	uint32_t sent = 0, i;
+	union rds_addr addr;
+	int fd[SENDERS];
+
+	topology_sysctl(ends.topology, "max_completions", DEPTH);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, 16 << 20), 0);
+	ends_there_and_back(&ends, 100, 1);
+	topology_blackhole(ends.topology, 0, true);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < SENDERS; i++) {
+		fd[i] = topology_near(ends.topology, &addr);
+		assert_int_equal(rds_set(fd[i], SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+		assert_int_equal(send_until_eagain(&ends, fd[i], true), DEPTH);
+		sent += DEPTH + send_until_eagain(&ends, fd[i], false);
+	}
+	assert_int_equal(counter_moved(ns, &before, "send_refused_completions"), SENDERS);
+	assert_int_equal(counter_moved(ns, &before, "send_refused_full"), SENDERS);
+	topology_blackhole(ends.topology, 0, false);
+	for (i = 0; i < sent; i++)
+		assert_int_equal(rds_recv(ends.rx, data, sizeof(data), NULL, 0), SMALL);
+	/* With room again, cookies alone hold them back. */
+	for (i = 0; i < SENDERS; i++)
+		assert_int_equal(send_until_eagain(&ends, fd[i], true), 0);
+	assert_int_equal(counter_moved(ns, &before, "cong_send_error"), 0);
+}
+
 /* ---- the map on the wire, seen and sent by a plain TCP socket ---- */
 
 #define HEADER 48
@@ -524,6 +582,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, monitor__without_control_room_a_reader_sleeps, variants_any_each);
 	SUITE_ADD(&suite, full__empty_messages_count, variants_one);
 	SUITE_ADD(&suite, full__empty_messages_without_end, variants_loop_and_wire);
+	SUITE_ADD(&suite, room__nothing_else_is_enobufs, variants_wire_each);
 	SUITE_ADD(&suite, map__bits_that_we_send, variants_small);
 	SUITE_ADD(&suite, map__bits_that_we_read, variants_small);
 	return suite_run(&suite, argc, argv);

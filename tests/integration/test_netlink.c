@@ -845,6 +845,88 @@ static void event__a_port_gets_congested_and_free(void **state)
 	nl_close(&far);
 }
 
+/* ---- what a full map means ---- */
+
+#define SENDERS 8
+
+struct senders {
+	struct ends ends;		/* the first of them, and a reader that is slow */
+	struct nl nl;
+	int fd[SENDERS];
+	uint32_t sent, refused;
+};
+
+static uint64_t peer_congested(struct senders *senders)
+{
+	struct answer answer = dump(&senders->nl, RDSZC_CMD_CONN_GET);
+	const struct entry *entry = path_to(&answer, &senders->ends.far);
+
+	return entry ? number(entry, RDSZC_A_PATH_PEER_CONGESTED) : 0;
+}
+
+/*
+ * True if it was refused. The bit must be set then: only a map that has come since may have cleared
+ * it. On a loop there is no map that comes.
+ */
+static bool one_is_refused(struct senders *senders, int fd)
+{
+	const struct netns *ns = &senders->ends.topology->ns[0];
+	static unsigned char piece[4096];
+	struct counters before;
+
+	assert_int_equal(counters_read(ns, &before), 0);
+	if (rds_send(fd, piece, sizeof(piece), &senders->ends.far, MSG_DONTWAIT) >= 0) {
+		senders->sent++;
+		return false;
+	}
+	if (errno == EAGAIN)
+		return false;
+	assert_int_equal(errno, ENOBUFS);
+	senders->refused++;
+	if (!peer_congested(senders))
+		assert_true(counter_wait(ns, &before, "cong_update_received", 1,
+					 deadline_in(DEADLINE_USUAL_MS)));
+	return true;
+}
+
+/* All send until each has been refused. */
+static void send_until_refused(struct senders *senders)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint32_t refused = 0, i;
+
+	for (i = 0; refused < (1u << SENDERS) - 1; i = (i + 1) % SENDERS) {
+		if (one_is_refused(senders, senders->fd[i]))
+			refused |= 1u << i;
+		assert_false(deadline_over(&deadline));
+	}
+}
+
+/* Senders against a reader that falls behind, and reads a part now and then. */
+static void enobufs__only_with_a_bit_in_the_map(void **state)
+{
+	struct senders senders = { .ends = ends_open_one_lane(state) };
+	struct topology *topology = *state;
+	struct counters before;
+	union rds_addr addr;
+	int round, i;
+
+	senders.nl = nl_open(&topology->ns[0]);
+	for (i = 0; i < SENDERS; i++)
+		senders.fd[i] = topology_near(topology, &addr);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
+	for (round = 0; round < 4; round++) {
+		send_until_refused(&senders);
+		/* Below half of the buffer the bit goes; not all of it, so that it soon comes. */
+		for (; senders.sent > 8; senders.sent--)
+			assert_int_equal(rds_recv(senders.ends.rx, entries, 4096, NULL, 0), 4096);
+	}
+	assert_true(senders.refused >= 4 * SENDERS);
+	assert_int_equal(counter_moved(&topology->ns[0], &before, "cong_send_error"),
+			 senders.refused);
+	nl_close(&senders.nl);
+}
+
 /* ---- histograms ---- */
 
 static uint64_t measured(struct nl *nl, const char *name)
@@ -933,6 +1015,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, dump__filters_find_what_they_ask_for, variants_one_each);
 	SUITE_ADD(&suite, event__a_path_goes_up_and_down, variants_one_each);
 	SUITE_ADD(&suite, event__a_port_gets_congested_and_free, variants_one);
+	SUITE_ADD(&suite, enobufs__only_with_a_bit_in_the_map, variants_any_each);
 	SUITE_ADD(&suite, hist__counts_each_message_while_it_is_on, variants_basic);
 	return suite_run(&suite, argc, argv);
 }

@@ -180,6 +180,7 @@ struct flood {
 	struct lane lanes[SOCKETS];
 	size_t slot;
 	uint32_t messages;
+	uint32_t congested;		/* times ENOBUFS was seen */
 	unsigned int random;
 };
 
@@ -210,8 +211,10 @@ static void flood_send(struct flood *flood, size_t index)
 	/* The cookie is the slot: that is what comes free. */
 	rc = rds_send_zc(lane->ends.tx, buffer, length, &lane->ends.far, slot, MSG_DONTWAIT);
 	if (rc < 0 && (errno == EAGAIN || errno == ENOBUFS ||
-		       (errno == ENOMEM && cred_is_nobody())))
+		       (errno == ENOMEM && cred_is_nobody()))) {
+		flood->congested += errno == ENOBUFS;
 		return;
+	}
 	assert_int_equal(rc, length);
 	lane->busy[slot] = true;
 	lane->slot_of[slot] = lane->sent++;
@@ -303,6 +306,9 @@ static void flood__eight_sockets_depth_64(void **state)
 	flood_run(&flood);
 	assert_int_equal(counter_moved(&lane->ends.topology->ns[0], &before, "zc_completed"),
 			 SOCKETS * flood.messages);
+	/* No other cause has that errno. */
+	assert_int_equal(counter_moved(&lane->ends.topology->ns[0], &before, "cong_send_error"),
+			 flood.congested);
 	for (i = 0; i < SOCKETS; i++) {
 		zc_reap_exactly(flood.lanes[i].ends.tx, list, 0);
 		zc_buffer_free(flood.lanes[i].buffers, DEPTH * flood.slot);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "cred.h"
 #include "module.h"
 #include "pattern.h"
@@ -23,6 +24,7 @@
 #define SENDERS 4
 #define REAPERS 4
 #define PEERS 3
+#define PEER_BESIDE 2		/* in the namespace of the shared socket */
 #define SLOTS 32		/* buffers of one sender */
 #define LARGEST 16384
 
@@ -64,6 +66,7 @@ struct crowd {
 	atomic_uchar *fate;		/* of each cookie */
 	atomic_uchar *arrived;		/* of each message */
 	atomic_uint sent, returned, received;
+	atomic_uint congested;		/* times that ENOBUFS was seen in the shared namespace */
 	atomic_bool stop_sending, stop;
 	char fault[256];		/* the first thing that went wrong */
 	atomic_flag faulty;
@@ -236,6 +239,7 @@ static bool send_one(struct sender *sender, uint32_t n)
 		}
 		if (!try_later(errno))
 			break;
+		atomic_fetch_add(&crowd->congested, errno == ENOBUFS);
 		nap();
 	}
 	atomic_store(&crowd->fate[n], NOT_SENT);
@@ -295,8 +299,10 @@ static void *peer_run(void *argument)
 		}
 		peer_check(peer, buffer, (size_t)got);
 		/* Something for those who reap along with data. */
-		if (++peer->received % 16 == 0)
-			rds_send(peer->fd, reply, sizeof(reply), &crowd->addr, MSG_DONTWAIT);
+		if (++peer->received % 16 == 0 &&
+		    rds_send(peer->fd, reply, sizeof(reply), &crowd->addr, MSG_DONTWAIT) < 0 &&
+		    errno == ENOBUFS && peer->index == PEER_BESIDE)
+			atomic_fetch_add(&crowd->congested, 1);
 	}
 	free(buffer);
 	return NULL;
@@ -405,10 +411,13 @@ static void wait_sent(struct crowd *crowd, uint32_t count)
 static void crowd__each_cookie_once_each_message_home(void **state)
 {
 	static struct crowd crowd;
+	const struct topology *topology = *state;
 	uint32_t sent, received, returned;
+	struct counters before;
 
 	crowd_open(&crowd, state, (uint32_t)suite_argument("messages", 6000));
 	alarm((unsigned int)(100 + crowd.count / 500) * time_scale());
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 	crowd_start(&crowd);
 	join_senders(&crowd);
 	wait_settled(&crowd, DEADLINE_USUAL_MS);
@@ -418,6 +427,10 @@ static void crowd__each_cookie_once_each_message_home(void **state)
 	returned = atomic_load(&crowd.returned);
 	if (!crowd.fault[0] && (sent != crowd.count || received != sent || returned != sent))
 		FAULT(&crowd, "%u sent, %u received, %u cookies", sent, received, returned);
+	/* No other cause has that errno. */
+	if (counter_moved(&topology->ns[0], &before, "cong_send_error") !=
+	    atomic_load(&crowd.congested))
+		FAULT(&crowd, "ENOBUFS %u times", atomic_load(&crowd.congested));
 	crowd_free(&crowd);
 }
 
@@ -463,7 +476,7 @@ static void crowd__close_in_the_middle(void **state)
 	join_others(&crowd);
 	if (!crowd.fault[0] && atomic_load(&crowd.sent) >= crowd.count)
 		FAULT(&crowd, "all was sent before the close");
-	topology_close(crowd.topology, crowd.peers[2].fd);
+	topology_close(crowd.topology, crowd.peers[PEER_BESIDE].fd);
 	if (zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)))
 		FAULT(&crowd, "%ld pages are still pinned", zc_pinned_pages() - pinned);
 	crowd_free(&crowd);
