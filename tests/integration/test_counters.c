@@ -389,6 +389,30 @@ static void full__goes_on_at_once(void **state)
 	moved_by(ns, &before, "send_delayed_retry", 0);
 }
 
+/*
+ * TCP is full and hears nothing, then its acknowledgements come: nothing but its call lets the rest
+ * of the message go.
+ */
+static void full__is_continued_by_write_space(void **state)
+{
+	struct ends ends = zc_ends(state, 4 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
+
+	assert_int_equal(netns_sysctl_set(ns, "tcp_sndbuf", 131072), 0);
+	warm_up(&ends);
+	topology_blackhole(ends.topology, 0, true);
+	assert_int_equal(counters_read(ns, &before), 0);
+	send_pattern(ends.tx, 1 << 20, 1, &ends.far);
+	assert_true(counter_wait(ns, &before, "tcp_sndbuf_full", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	assert_int_equal(counters_read(ns, &before), 0);
+	topology_blackhole(ends.topology, 0, false);
+	receive_pattern(ends.rx, 1 << 20, 1, &ends.near);
+	assert_true(counter_moved(ns, &before, "tcp_write_space_calls") > 0);
+	moved_by(ns, &before, "conn_reset", 0);
+}
+
 static void zerocopy__copies_nothing_in_sendmsg(void **state)
 {
 	struct ends ends = zc_ends(state, 4 << 20);
@@ -473,6 +497,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, refusal__has_its_own_counter, variants_any_each);
 	SUITE_ADD(&suite, tcp_calls__are_few, variants_wire);
 	SUITE_ADD(&suite, full__goes_on_at_once, variants_wire);
+	SUITE_ADD(&suite, full__is_continued_by_write_space, variants_wire);
 	SUITE_ADD(&suite, zerocopy__copies_nothing_in_sendmsg, variants_basic);
 	SUITE_ADD(&suite, adaptive__learns_that_the_path_copies, variants_one);
 	SUITE_ADD(&suite, cookies__without_control_room_are_counted, variants_any_each);
