@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Unit tests of what is pure, and of what the manual says about the sources; included by
-# tests/Makefile.
+# Unit tests of what is pure, of the headers for programs, and of what the manual says about the
+# sources; included by tests/Makefile.
 
 UNIT := test_wire test_addr test_errqueue test_doctor
 UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
@@ -9,6 +9,7 @@ UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
 
 unit: $(UNIT:%=$(O)/unit/%)
 	@set -e; for program in $^; do $$program; done
+	$(HERE)/unit/check-headers
 	$(TOP)/docs/man/check
 	$(TOP)/docs/check
 
