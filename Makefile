@@ -21,7 +21,8 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug test-reliable test-long test-netlink conformance interop dissect \
+	test test-all test-debug test-reliable test-long test-forced test-netlink selftest \
+	conformance interop dissect \
 	matrix mutants soak demo deb check-deb check-autopkgtest rpm arch bench bench-tool bench-uml
 
 all: modules
@@ -124,6 +125,15 @@ test-long:
 		'test_congestion --only=full__empty_messages_without_end* count=1000000' \
 		'test_threads --only=crowd__each_cookie_once*root? messages=1000000'
 
+# The fallbacks of compat/ where the real thing exists.
+test-forced:
+	tests/vm/run --force=pin_account 6.1 test_pin test_completion
+	tests/vm/run --force=tcp_errqueue 7.x test_overwrite test_completion test_pin
+
+# Faults planted in the harness: tests/vm/run must see each of them.
+selftest:
+	tests/vm/selftest $(or $(KERNEL),6.1)
+
 soak:
 	tests/soak/run $(MINUTES)
 
@@ -180,6 +190,9 @@ help:
 		'nothing lost'
 	@echo 'make test-long         8 floods of 1 MiB 64 deep, a reader stopped for 90 s,' \
 		'a million messages'
+	@echo 'make test-forced       the fallbacks of compat/ where kernels need none: 6.1 and 7.x'
+	@echo 'make selftest          faults planted in the harness itself must be seen;' \
+		'KERNEL=7.x-debug'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills; KERNEL=7.x PATHS=1'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1:' \
 		'on this kernel'
