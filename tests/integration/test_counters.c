@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Statistics: their layout, both ways to read them, and one test for each cause. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -433,6 +434,99 @@ static void zerocopy__copies_nothing_in_sendmsg(void **state)
 	zc_buffer_free(buffer, 65536);
 }
 
+/* ---- optmem_max, of which TCP's own zerocopy takes some for each pass (5.10) ---- */
+
+/* The other form does not have this function. */
+static bool sends_by_error_queue(void)
+{
+	FILE *file = fopen("/proc/kallsyms", "r");
+	bool found = false;
+	char line[512];
+
+	assert_non_null(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, " rdsz_zc_destruct\t[rds_zc]");
+	assert_int_equal(fclose(file), 0);
+	return found;
+}
+
+/* Of the namespace where each has its own (7.x), else of the machine. */
+static long optmem_set(const struct netns *ns, long value)
+{
+	static const char path[] = "/proc/sys/net/core/optmem_max";
+	FILE *file = netns_in(ns, fopen(path, "r+"));
+	long old;
+
+	if (!file)
+		file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%ld", &old), 1);
+	rewind(file);
+	assert_true(fprintf(file, "%ld\n", value) > 0);
+	assert_int_equal(fclose(file), 0);
+	return old;
+}
+
+#define PASSES 6
+#define PASS_SIZE (512 << 10)	/* TCP takes no more than this into one completion */
+
+/*
+ * Sends 3 MiB that TCP has to keep, for the link is dead for so long. Returns how far the counter
+ * has moved by then, where this module sends in the form that may move it; the other never does.
+ */
+static uint64_t send_with_optmem(void **state, long optmem, const char *counter, size_t *copied)
+{
+	struct ends ends = zc_ends(state, 16 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffers = zc_buffer(PASSES * PASS_SIZE);
+	struct counters before;
+	long old;
+	uint32_t i;
+
+	assert_non_null(buffers);
+	topology_sysctl(ends.topology, "max_paths", 1);
+	assert_int_equal(netns_sysctl_set(ns, "tcp_sndbuf", 16 << 20), 0);
+	warm_up(&ends);
+	topology_blackhole(ends.topology, 0, true);
+	assert_int_equal(counters_read(ns, &before), 0);
+	old = optmem_set(ns, optmem);
+	for (i = 0; i < PASSES; i++) {
+		pattern_fill(buffers + i * PASS_SIZE, PASS_SIZE, i);
+		zc_send(&ends, buffers + i * PASS_SIZE, PASS_SIZE, i);
+	}
+	if (sends_by_error_queue())
+		counter_wait(ns, &before, counter, 1, deadline_in(DEADLINE_USUAL_MS));
+	topology_blackhole(ends.topology, 0, false);
+	for (i = 0; i < PASSES; i++)
+		receive_pattern(ends.rx, PASS_SIZE, i, &ends.near);
+	*copied = zc_reap_exactly(ends.tx, list, PASSES);
+	optmem_set(ns, old);
+	zc_buffer_free(buffers, PASSES * PASS_SIZE);
+	return counter_moved(ns, &before, counter);
+}
+
+/* Room for two or three completions: the passes wait, and no send is refused. */
+static void optmem__used_up_passes_wait(void **state)
+{
+	size_t copied;
+	uint64_t waits = send_with_optmem(state, 2048, "zc_pass_waits", &copied);
+
+	print_message("# %u passes waited\n", (unsigned int)waits);
+	assert_int_equal(waits > 0, sends_by_error_queue());
+}
+
+/* Room for none: nothing to wait for, so TCP copies. */
+static void optmem__too_small_passes_are_copied(void **state)
+{
+	size_t copied;
+	uint64_t refused = send_with_optmem(state, 1, "zc_pass_refused", &copied);
+
+	print_message("# %u passes refused, %zu messages copied\n", (unsigned int)refused, copied);
+	assert_int_equal(refused > 0, sends_by_error_queue());
+	if (refused)
+		assert_int_equal(copied, PASSES);
+}
+
 /* veth copies what passes it: after a while sendmsg copies at once, and says so. */
 static void adaptive__learns_that_the_path_copies(void **state)
 {
@@ -499,6 +593,8 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, full__goes_on_at_once, variants_wire);
 	SUITE_ADD(&suite, full__is_continued_by_write_space, variants_wire);
 	SUITE_ADD(&suite, zerocopy__copies_nothing_in_sendmsg, variants_basic);
+	SUITE_ADD(&suite, optmem__used_up_passes_wait, variants_one);
+	SUITE_ADD(&suite, optmem__too_small_passes_are_copied, variants_one);
 	SUITE_ADD(&suite, adaptive__learns_that_the_path_copies, variants_one);
 	SUITE_ADD(&suite, cookies__without_control_room_are_counted, variants_any_each);
 	return suite_run(&suite, argc, argv);

@@ -36,8 +36,8 @@ struct stage {
 	struct counters before;		/* of near */
 };
 
-/* TCP takes 4 MiB that nobody reads. */
-static void widen_tcp(const struct netns *ns)
+/* TCP takes so much that nobody reads. */
+static void widen_tcp(const struct netns *ns, int room)
 {
 	FILE *file;
 
@@ -45,7 +45,7 @@ static void widen_tcp(const struct netns *ns)
 	file = fopen("/proc/sys/net/ipv4/tcp_rmem", "w");
 	assert_int_equal(netns_home(), 0);
 	assert_non_null(file);
-	assert_true(fprintf(file, "4096 %d %d\n", ROOM, ROOM) > 0);
+	assert_true(fprintf(file, "4096 %d %d\n", room, room) > 0);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -71,13 +71,13 @@ static void wait_until_nothing_is_retained(const struct netns *ns)
 	}
 }
 
-static struct stage stage_open(void **state)
+static struct stage stage_open_wide(void **state, int room)
 {
 	struct topology *topology = *state;
 	struct stage stage = { .near = &topology->ns[0], .far = &topology->ns[1] };
 
-	widen_tcp(&topology->ns[0]);
-	widen_tcp(&topology->ns[1]);
+	widen_tcp(&topology->ns[0], room);
+	widen_tcp(&topology->ns[1], room);
 	stage.ends = zc_ends(state, ROOM);
 	stage.plug_addr = topology->far[0];
 	stage.plug = topology_far(stage.ends.topology, &stage.plug_addr);
@@ -89,6 +89,11 @@ static struct stage stage_open(void **state)
 	wait_until_nothing_is_retained(stage.far);
 	assert_int_equal(counters_read(stage.near, &stage.before), 0);
 	return stage;
+}
+
+static struct stage stage_open(void **state)
+{
+	return stage_open_wide(state, ROOM);
 }
 
 static void stop_reading(struct stage *stage)
@@ -189,6 +194,34 @@ static void unread__sender_killed(void **state)
 				 deadline_in(DEADLINE_USUAL_MS)));
 	go_on_reading(&stage);
 	receive_all(&stage, 0);
+	assert_nothing_more(&stage);
+	wait_until_nothing_is_retained(stage.near);
+}
+
+#define RETAIN_MAX 32		/* MiB that a path retains */
+#define TOO_MUCH (RETAIN_MAX + 12)
+
+/*
+ * The peer's TCP takes more than may be retained: what is too much stays in the send buffer until
+ * the peer has delivered, then goes. Of what TCP has at that moment a few MiB may come on top.
+ */
+static void unread__too_much_stays_with_the_sender(void **state)
+{
+	struct stage stage = stage_open_wide(state, 128 << 20);
+	int left = 0;
+	uint32_t i;
+
+	stop_reading(&stage);
+	for (i = 0; i < TOO_MUCH; i++)
+		send_pattern(stage.ends.tx, 1 << 20, i, &stage.ends.far);
+	assert_true(counter_wait(stage.near, &stage.before, "retain_full", 1,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	assert_in_range(retained_now(stage.near), RETAIN_MAX - 1, TOO_MUCH - 1);
+	assert_int_equal(ioctl(stage.ends.tx, SIOCOUTQ, &left), 0);
+	assert_true(left >= 1 << 20);
+	go_on_reading(&stage);
+	for (i = 0; i < TOO_MUCH; i++)
+		receive_pattern(stage.ends.rx, 1 << 20, i, &stage.ends.near);
 	assert_nothing_more(&stage);
 	wait_until_nothing_is_retained(stage.near);
 }
@@ -364,6 +397,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, unread__killed_and_sent_again, variants_wire);
 	SUITE_ADD(&suite, unread__sender_killed, variants_wire);
 	SUITE_ADD(&suite, unread__cookie_waits_until_conversion, variants_wire);
+	SUITE_ADD(&suite, unread__too_much_stays_with_the_sender, variants_one);
 	SUITE_ADD(&suite, not_read__is_acknowledged, variants_one);
 	SUITE_ADD(&suite, refused__is_acknowledged, variants_one);
 	SUITE_ADD(&suite, one_way__acknowledged_soon, variants_wire);
