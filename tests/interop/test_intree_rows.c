@@ -2,7 +2,8 @@
 /*
  * The rows of the interop checklist that need more than two streams, against in-tree rds_tcp in the
  * second VM: each test names its row. Rows 1 to 4 are in test_intree, 5, 7, 8 and 10 to 12 in
- * test_intree_wire, 6 and 9 in test_intree_lanes, 22 and 23 in test_restart.
+ * test_intree_wire, 6 and 9 in test_intree_lanes, 15 and 16 in test_intree_congestion, 22 and 23 in
+ * test_restart.
  *
  *   long=1   the rows that take their time, too (make interop)
  */
@@ -10,8 +11,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <net/if.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,70 +22,18 @@
 #include "filter.h"
 #include "link.h"
 #include "module.h"
-#include "pattern.h"
 #include "plain_end.h"
 #include "remote.h"
+#include "rows.h"
 #include "streams.h"
 #include "zc.h"
-
-#define LIMIT_MS 60000
-
-static const struct role roles[] = {
-	{ "v4, we dial", false, false },
-	{ "v6, in-tree dials", true, true },
-};
 
 static const struct role v4_roles[] = {
 	{ "we dial", false, false },
 	{ "in-tree dials", false, true },
 };
 
-static struct counters before;
 static unsigned char in[1 << 20], out[1 << 20];
-
-static void open_pair(struct pair *pair, void **state)
-{
-	const struct role *role = *state;
-
-	assert_int_equal(counters_read(netns_here(), &before), 0);
-	pair_open(pair, role->v6, role->larger);
-	assert_int_equal(rds_set_timeouts(pair->fd, DEADLINE_USUAL_MS), 0);
-}
-
-static uint64_t moved(const char *counter)
-{
-	return counter_moved(netns_here(), &before, counter);
-}
-
-/* Until all is with our kernel. */
-static void flow_there_start(struct pair *pair, const struct flow *flow)
-{
-	struct flow_result result;
-
-	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, flow, LIMIT_MS), 0);
-	flow_send(pair->fd, &pair->far, flow, LIMIT_MS, &result);
-	flow_assert("our sender", &result, flow);
-}
-
-/* Until all is with them, and nothing comes behind it. */
-static void flow_there_end(struct pair *pair, const struct flow *flow)
-{
-	struct flow_result result;
-
-	assert_int_equal(remote_finish(&pair->remote, &result), 0);
-	flow_assert("their receiver", &result, flow);
-}
-
-static void flow_there(struct pair *pair, const struct flow *flow)
-{
-	flow_there_start(pair, flow);
-	flow_there_end(pair, flow);
-}
-
-static void assert_settled(struct pair *pair, uint32_t seed)
-{
-	pair_settle(pair, &(struct flow){ .seed = seed, .count = 8, .max = 10000 });
-}
 
 /* ---- rows 13 and 14: pings ---- */
 
@@ -104,10 +51,10 @@ static void row13_pings__both_ways(void **state)
 	assert_true(rds_addr_equal(&from, &nobody));
 
 	nobody = rds_addr_port(&pair.near, 0);
-	assert_int_equal(remote_send_start(&pair.remote, &nobody, &flow, LIMIT_MS), 0);
+	assert_int_equal(remote_send_start(&pair.remote, &nobody, &flow, ROWS_LIMIT_MS), 0);
 	assert_int_equal(remote_finish(&pair.remote, &result), 0);
 	flow_assert("their ping", &result, &flow);
-	assert_int_equal(remote_receive_start(&pair.remote, &nobody, &flow, LIMIT_MS), 0);
+	assert_int_equal(remote_receive_start(&pair.remote, &nobody, &flow, ROWS_LIMIT_MS), 0);
 	assert_int_equal(remote_finish(&pair.remote, &result), 0);
 	flow_assert("our pong", &result, &flow);
 	assert_true(moved("recv_ping") >= 1);
@@ -139,260 +86,6 @@ static void row14_no_pings__data_all_the_same(void **state)
 	assert_fails(rds_recv(pair.fd, in, sizeof(in), NULL, MSG_DONTWAIT), EAGAIN);
 	pair_close(&pair);
 	set_ping_enable(1);
-}
-
-/* ---- rows 15 and 16: congestion ---- */
-
-#define PIECE 32768
-
-/* Instead of the socket with large buffers, one with the default. */
-static void far_default_buffers(struct pair *pair)
-{
-	pair->far = rds_addr_port(&pair->far, 0);
-	assert_int_equal(remote_open(&pair->remote, &pair->far, 0), 0);
-	pair->far = pair->remote.addr;
-}
-
-/* The same on our side. */
-static void near_default_buffers(struct pair *pair)
-{
-	close(pair->fd);
-	pair->near = rds_addr_port(&pair->near, 0);
-	pair->fd = rds_open(netns_here(), &pair->near);
-	assert_true(pair->fd >= 0);
-	assert_int_equal(rds_set_timeouts(pair->fd, DEADLINE_USUAL_MS), 0);
-}
-
-enum sender { OURS, THEIRS };
-
-static const union rds_addr *reader_of(const struct pair *pair, enum sender sender)
-{
-	return sender == THEIRS ? &pair->near : &pair->far;
-}
-
-/* One message of either side, without waiting; -1 with the errno that its sender got. */
-static int try_send(struct pair *pair, enum sender sender, const union rds_addr *to, uint32_t seed,
-		    uint32_t length)
-{
-	if (sender == THEIRS)
-		return remote_try(&pair->remote, to, seed, length);
-	pattern_fill(out, length, seed);
-	return rds_send(pair->fd, out, length, to, MSG_DONTWAIT) == (ssize_t)length ? 0 : -1;
-}
-
-/* Sends until the destination is congested; how many went. */
-static uint32_t fill_up(struct pair *pair, enum sender sender, uint32_t seed)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	uint32_t sent = 0;
-
-	while (!deadline_over(&deadline)) {
-		if (!try_send(pair, sender, reader_of(pair, sender), seed + sent, PIECE))
-			sent++;
-		else if (errno == ENOBUFS)
-			return sent;
-		else
-			assert_int_equal(errno, EAGAIN);
-		deadline_step();
-	}
-	fail_msg("no congestion after %u messages", sent);
-	return 0;
-}
-
-/* Free is every port whose number differs in one bit, or is in the other byte order. */
-static void assert_only_that_port(struct pair *pair, enum sender sender)
-{
-	const union rds_addr *reader = reader_of(pair, sender);
-	uint16_t port = rds_port(reader), other;
-	union rds_addr to;
-	int i;
-
-	for (i = 0; i <= 16; i++) {
-		other = (uint16_t)(i < 16 ? port ^ 1 << i : port << 8 | port >> 8);
-		to = rds_addr_port(reader, other);
-		if (other && other != port && try_send(pair, sender, &to, 0, 0))
-			fail_msg("port %u for %u: %s", other, port, strerror(errno));
-	}
-	assert_fails(try_send(pair, sender, reader, 0, 1), ENOBUFS);
-}
-
-/* The congestion ends, and a message is taken. */
-static void send_soon(struct pair *pair, enum sender sender, uint32_t seed)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-
-	while (try_send(pair, sender, reader_of(pair, sender), seed, PIECE)) {
-		assert_int_equal(errno, ENOBUFS);
-		assert_false(deadline_over(&deadline));
-		deadline_step();
-	}
-}
-
-/* Their socket reads so many of those that wait. */
-static void they_take(struct pair *pair, struct flow *flow, uint32_t count)
-{
-	struct flow part = *flow;
-	struct flow_result result;
-
-	part.count = count;
-	assert_int_equal(remote_take_start(&pair->remote, &pair->near, &part, LIMIT_MS), 0);
-	assert_int_equal(remote_finish(&pair->remote, &result), 0);
-	flow_assert("their receiver", &result, &part);
-	flow->seed += count;
-	flow->count -= count;
-}
-
-/* All of what is left. */
-static void they_take_the_rest(struct pair *pair, const struct flow *flow)
-{
-	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, flow, LIMIT_MS), 0);
-	flow_there_end(pair, flow);
-}
-
-/* Two pieces are more than a quarter of the buffer, one is less. */
-static void row15_their_reader_does_not_read(void **state)
-{
-	struct flow flow = { .seed = 50, .min = PIECE, .max = PIECE };
-	struct pair pair;
-
-	open_pair(&pair, state);
-	far_default_buffers(&pair);
-	flow.count = fill_up(&pair, OURS, flow.seed);
-	assert_true(flow.count * PIECE > RDS_DEFAULT_SPACE);
-	assert_true(moved("cong_update_received") >= 1);
-	assert_true(moved("cong_send_error") >= 1);
-	assert_only_that_port(&pair, OURS);
-	pair_wait_acked(&pair);
-	they_take(&pair, &flow, flow.count - 2);
-	usleep(300000);
-	assert_only_that_port(&pair, OURS);
-	they_take(&pair, &flow, 1);
-	send_soon(&pair, OURS, flow.seed + flow.count);
-	flow.count++;
-	they_take_the_rest(&pair, &flow);
-	pair_close(&pair);
-}
-
-struct blocked {
-	pthread_t thread;
-	const struct pair *pair;
-	uint32_t seed;
-	ssize_t rc;
-	atomic_bool done;
-};
-
-static void *send_blocking(void *argument)
-{
-	static unsigned char piece[PIECE];
-	struct blocked *blocked = argument;
-
-	pattern_fill(piece, PIECE, blocked->seed);
-	blocked->rc = rds_send(blocked->pair->fd, piece, PIECE, &blocked->pair->far, 0);
-	blocked->done = true;
-	return NULL;
-}
-
-static void row15_a_blocked_sender_goes_on(void **state)
-{
-	struct flow flow = { .seed = 90, .min = PIECE, .max = PIECE };
-	struct blocked blocked = { .rc = -1 };
-	struct pair pair;
-
-	open_pair(&pair, state);
-	far_default_buffers(&pair);
-	flow.count = fill_up(&pair, OURS, flow.seed);
-	blocked.pair = &pair;
-	blocked.seed = flow.seed + flow.count++;
-	pair_wait_acked(&pair);
-	assert_int_equal(pthread_create(&blocked.thread, NULL, send_blocking, &blocked), 0);
-	assert_true(counter_wait(netns_here(), &before, "cong_send_blocked", 1,
-				 deadline_in(DEADLINE_USUAL_MS)));
-	they_take(&pair, &flow, flow.count - 3);
-	usleep(300000);
-	assert_false(blocked.done);
-	they_take(&pair, &flow, 1);
-	assert_int_equal(pthread_join(blocked.thread, NULL), 0);
-	assert_int_equal(blocked.rc, PIECE);
-	they_take_the_rest(&pair, &flow);
-	pair_close(&pair);
-}
-
-/* Fills our socket; how many wait in it, and no other is under way. */
-static uint32_t fill_ours(struct pair *pair, uint32_t seed)
-{
-	uint32_t sent;
-
-	near_default_buffers(pair);
-	sent = fill_up(pair, THEIRS, seed);
-	assert_true(counter_wait(netns_here(), &before, "recv_queued", sent,
-				 deadline_in(DEADLINE_USUAL_MS)));
-	assert_int_equal(moved("recv_queued"), sent);
-	return sent;
-}
-
-static void row16_their_sender_is_told(void **state)
-{
-	struct pair pair;
-	uint32_t sent, i;
-
-	open_pair(&pair, state);
-	sent = fill_ours(&pair, 1600);
-	assert_only_that_port(&pair, THEIRS);
-	for (i = 0; i < sent - 2; i++)
-		receive_pattern(pair.fd, PIECE, 1600 + i, &pair.far);
-	usleep(300000);
-	assert_only_that_port(&pair, THEIRS);
-	for (; i < sent; i++)
-		receive_pattern(pair.fd, PIECE, 1600 + i, &pair.far);
-	send_soon(&pair, THEIRS, 1600 + sent);
-	receive_pattern(pair.fd, PIECE, 1600 + sent, &pair.far);
-	pair_close(&pair);
-}
-
-/* What the closed socket held is gone with it, and its port is free for another. */
-static void row16_closing_clears(void **state)
-{
-	struct pair pair;
-
-	open_pair(&pair, state);
-	fill_ours(&pair, 1650);
-	close(pair.fd);
-	pair.fd = rds_open(netns_here(), &pair.near);
-	assert_true(pair.fd >= 0);
-	assert_int_equal(rds_set_timeouts(pair.fd, DEADLINE_USUAL_MS), 0);
-	send_soon(&pair, THEIRS, 1699);
-	receive_pattern(pair.fd, PIECE, 1699, &pair.far);
-	pair_close(&pair);
-}
-
-/* A stream waits while we do not read; what came until then is less than all, and all there. */
-static void row16_our_reader_does_not_read(void **state)
-{
-	struct flow flow = {
-		.seed = 20, .count = 1000 * time_scale(), .min = PIECE, .max = PIECE,
-	};
-	struct flow_result received, sent;
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	uint64_t queued = 0, last;
-	struct pair pair;
-
-	open_pair(&pair, state);
-	near_default_buffers(&pair);
-	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
-	assert_true(counter_wait(netns_here(), &before, "cong_update_queued", 1,
-				 deadline_in(DEADLINE_USUAL_MS)));
-	do {
-		last = queued;
-		usleep(1000000);
-		queued = moved("recv_queued");
-		assert_false(deadline_over(&deadline));
-	} while (queued != last);
-	assert_true(queued < flow.count);
-	flow_receive(pair.fd, &pair.far, &flow, LIMIT_MS, &received);
-	flow_assert("our receiver", &received, &flow);
-	assert_int_equal(remote_finish(&pair.remote, &sent), 0);
-	flow_assert("their sender", &sent, &flow);
-	pair_close(&pair);
 }
 
 /* ---- row 17: sizes ---- */
@@ -563,7 +256,8 @@ static void row21_silence_kills_and_comes_back(void **state)
 	open_pair(&pair, state);
 	assert_settled(&pair, 1);
 	filter_both(&pair, FILTER_DEAF);
-	assert_true(counter_wait(netns_here(), &before, "conn_drop_peer", 1, deadline_in(60000)));
+	assert_true(counter_wait(netns_here(), &rows_before, "conn_drop_peer", 1,
+				 deadline_in(ROWS_LIMIT_MS)));
 	sleep(10);	/* in-tree's keep-alive finds out, too */
 	assert_int_equal(diag_lanes_of(netns_here(), RDS_TCP_PORT, &pair.near, count), 0);
 	filter_both(&pair, FILTER_NONE);
@@ -624,11 +318,11 @@ static uint32_t withdraw_some(struct pair *pair, uint32_t seed, unsigned int aft
 	struct flow first = {
 		.seed = seed, .count = WITHDRAWN, .min = 1 << 20, .max = 1 << 20, .zerocopy = 1,
 	};
-	struct deadline deadline = deadline_in(LIMIT_MS);
+	struct deadline deadline = deadline_in(ROWS_LIMIT_MS);
 	struct flow_result result;
 	struct flow_tx tx;
 
-	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, &all, LIMIT_MS), 0);
+	assert_int_equal(remote_receive_start(&pair->remote, &pair->near, &all, ROWS_LIMIT_MS), 0);
 	assert_int_equal(flow_tx_open(&tx, pair->fd, &pair->far, &first), 0);
 	while (flow_tx_send(&tx))
 		;
@@ -798,8 +492,8 @@ static void row25_unload__under_load(void **state)
 
 	open_pair(&pair, state);
 	assert_settled(&pair, 1);
-	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
-	assert_true(counter_wait(netns_here(), &before, "recv_queued", 100,
+	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, ROWS_LIMIT_MS), 0);
+	assert_true(counter_wait(netns_here(), &rows_before, "recv_queued", 100,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	close(pair.fd);
 	assert_int_equal(module_unload_within(5000), 0);
@@ -867,11 +561,11 @@ static void row25_namespace_deleted__under_load(void **state)
 	remote_close(&again.remote);
 	assert_int_equal(link_del_address(netns_here(), "eth0", near, 24), 0);
 	namespace_open(&ns, near);
-	assert_int_equal(counters_read(&ns, &before), 0);
+	assert_int_equal(counters_read(&ns, &rows_before), 0);
 	namespace_pair(&pair, &ns, near, far);
 	assert_settled(&pair, 1);
-	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, LIMIT_MS), 0);
-	assert_true(counter_wait(&ns, &before, "recv_queued", 100,
+	assert_int_equal(remote_send_start(&pair.remote, &pair.near, &flow, ROWS_LIMIT_MS), 0);
+	assert_true(counter_wait(&ns, &rows_before, "recv_queued", 100,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	close(pair.fd);
 	netns_destroy(&ns);
@@ -885,7 +579,7 @@ static void row25_namespace_deleted__under_load(void **state)
 	assert_int_equal(module_need(), 0);
 }
 
-#define ADD(function, many) role_add(&suite, #function, function, roles, many)
+#define ADD(function, many) role_add(&suite, #function, function, rows_roles, many)
 #define ADD_V4(function) role_add(&suite, #function, function, v4_roles, ARRAY_SIZE(v4_roles))
 
 static bool asked_for_long(int argc, char **argv)
@@ -904,11 +598,6 @@ int main(int argc, char **argv)
 
 	ADD(row13_pings__both_ways, 2);
 	ADD(row14_no_pings__data_all_the_same, 2);
-	ADD(row15_their_reader_does_not_read, 2);
-	ADD(row15_a_blocked_sender_goes_on, 2);
-	ADD(row16_our_reader_does_not_read, 2);
-	ADD(row16_their_sender_is_told, 2);
-	ADD(row16_closing_clears, 2);
 	ADD(row17_sizes__both_ways, 2);
 	/*
 	 * Before those after which in-tree resets what is new, until it has found out that what it
