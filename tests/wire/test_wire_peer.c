@@ -7,10 +7,13 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "array.h"
 #include "diag.h"
+#include "module.h"
 #include "pattern.h"
 #include "suite.h"
 #include "wire_peer.h"
@@ -233,12 +236,17 @@ static void handshake__with_lanes_and_without(void **state)
 }
 
 /* One of ours, by what it says of itself. */
-static void introduce(struct peer *peer)
+static void say_one_of_ours(struct peer *peer)
 {
 	struct frame pong = { .dport = 1, .ext = { 5, 0, 1, 0x40, 1, 0, 0, 0, 1 } };
 
-	peer_wait_hello(peer);
 	peer_send(peer, &pong, NULL);
+}
+
+static void introduce(struct peer *peer)
+{
+	peer_wait_hello(peer);
+	say_one_of_ours(peer);
 }
 
 /*
@@ -536,7 +544,170 @@ static void pieces__one_byte_at_a_time(void **state)
 	assert_int_equal(pattern_check(peer_in, 16, 11), -1);
 }
 
+/* ---- connections that stay, or are replaced ---- */
+
+#define STALL_MS 1000
+#define LARGE (1 << 20)
+#define LARGES 8
+
+static int unread(const struct peer *peer)
+{
+	int bytes = -1;
+
+	assert_int_equal(ioctl(peer->fd, FIONREAD, &bytes), 0);
+	return bytes;
+}
+
+/* The peer's TCP has room for no more: nothing has come for longer than a path may stall. */
+static int wait_window_shut(const struct peer *peer)
+{
+	struct deadline deadline = soon();
+	int before, now = unread(peer);
+
+	do {
+		assert_false(deadline_over(&deadline));
+		before = now;
+		usleep(2 * STALL_MS * 1000);
+		now = unread(peer);
+	} while (now != before || !now);
+	assert_true(now < LARGES * LARGE);
+	return now;
+}
+
+/* A peer that does not read is slow, and not dead: the watchdog leaves it alone. */
+static void stall__not_in_a_shut_window(void **state)
+{
+	struct peer peer = peer_up(state);
+	struct frame frame;
+	uint32_t i;
+	int held;
+
+	assert_int_equal(netns_sysctl_set(peer.ns, "stall_ms", STALL_MS), 0);
+	assert_int_equal(rds_set_buffers(peer.rds, 2 * LARGES * LARGE, 0), 0);
+	for (i = 0; i < LARGES; i++)
+		peer_gets(&peer, LARGE, i);
+	held = wait_window_shut(&peer);
+	usleep(4 * STALL_MS * 1000);
+	assert_int_equal(unread(&peer), held);
+	for (i = 0; i < LARGES; i++) {
+		expect_message(&peer, &frame, LARGE, i);
+		assert_int_equal(frame.flags, 0);
+	}
+	assert_int_equal(peer_moved(&peer, "conn_drop_stalled"), 0);
+	assert_int_equal(peer_moved(&peer, "conn_reset"), 0);
+	assert_int_equal(peer_moved(&peer, "conn_up"), 0);
+}
+
+#define UNACKED 3
+
+/* The next that carries something: there are handshakes and bare acknowledgements, too. */
+static void expect_data(struct peer *peer, struct frame *frame, uint32_t seed)
+{
+	do {
+		if (wire_receive(peer->fd, frame, peer_in, soon()))
+			fail_msg("no message %u: %s", seed, strerror(errno));
+	} while (frame->flags == FRAME_MAP || !frame->len);
+	assert_int_equal(frame->len, PEER_MESSAGE);
+	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, seed), -1);
+}
+
+/* A path of one of ours, which has read so many messages: it has acknowledged the first only. */
+static void leave_unacknowledged(struct peer *peer, uint64_t *seq)
+{
+	struct frame frame, ack = { .sport = PEER_PORT, .dport = rds_port(&peer->near) };
+	uint32_t i;
+
+	peer_connect(peer);
+	assert_int_equal(wire_send_map(peer->fd), 0);
+	introduce(peer);
+	for (i = 0; i <= UNACKED; i++) {
+		peer_gets(peer, PEER_MESSAGE, i);
+		expect_data(peer, &frame, i);
+		seq[i] = frame.seq;
+	}
+	ack.ack = seq[0];
+	peer_send(peer, &ack, NULL);
+	peer_expect_moved(peer, "recv_queued", 1);
+}
+
+/*
+ * A peer that connects again has lost its first connection, whatever ours looks like: the new one
+ * takes its place. What the peer had not acknowledged goes out again on it, and only once.
+ */
+static void replaced__by_a_second_connection(void **state)
+{
+	struct peer peer = peer_open(state);
+	uint64_t seq[UNACKED + 1];
+	struct frame frame;
+	uint32_t i;
+	int first;
+
+	leave_unacknowledged(&peer, seq);
+	first = peer.fd;
+	assert_int_equal(peer_moved(&peer, "tcp_replaced"), 0);
+	peer_connect(&peer);
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	say_one_of_ours(&peer);
+	for (i = 1; i <= UNACKED; i++) {
+		expect_data(&peer, &frame, i);
+		assert_int_equal(frame.flags, FRAME_AGAIN);
+		assert_true(frame.seq == seq[i]);
+	}
+	assert_int_not_equal(wire_wait_end(first, soon()), WIRE_OPEN);
+	peer_gets(&peer, PEER_MESSAGE, i);
+	expect_data(&peer, &frame, i);
+	assert_int_equal(frame.flags, 0);
+	assert_true(frame.seq > seq[UNACKED]);
+	peer_expect_moved(&peer, "tcp_replaced", 1);
+	peer_expect_moved(&peer, "conn_up", 2);
+	assert_int_equal(diag_count(peer.ns, RDS_TCP_PORT), 1);
+}
+
 /* ---- sequence numbers ---- */
+
+/* The first of a new path; they start at the clock, with 2^24 numbers for each second. */
+static uint64_t expect_first_seq(struct peer *peer, void **state)
+{
+	time_t before = time(NULL);
+	struct frame frame;
+
+	*peer = peer_open(state);
+	peer_connect(peer);
+	assert_int_equal(wire_send_map(peer->fd), 0);
+	do {
+		assert_int_equal(wire_receive(peer->fd, &frame, peer_in, soon()), 0);
+	} while (!frame_is_hello(&frame));
+	assert_in_range(frame.seq >> 24, before, time(NULL));
+	return frame.seq;
+}
+
+/* Of all that the module knew, the clock alone is left when it is loaded again. */
+static void sequence__goes_on_after_the_module(void **state)
+{
+	struct peer peer;
+	struct frame frame;
+	uint64_t first;
+	time_t second;
+
+	first = expect_first_seq(&peer, state);
+	peer_answer_hello(&peer);
+	peer_gets(&peer, PEER_MESSAGE, 1);
+	expect_message(&peer, &frame, PEER_MESSAGE, 1);
+	assert_true(frame.seq > first);
+	second = time(NULL);
+	topology_close(peer.topology, peer.fd);
+	topology_close(peer.topology, peer.listener);
+	topology_close(peer.topology, peer.rds);
+	assert_int_equal(module_unload_within(DEADLINE_USUAL_MS), 0);
+	/* A path that is made in the same second starts at the same number. */
+	while (time(NULL) == second)
+		deadline_step();
+	assert_int_equal(module_load(""), 0);
+	assert_true(expect_first_seq(&peer, state) > frame.seq);
+	peer_answer_hello(&peer);
+	peer_gets(&peer, PEER_MESSAGE, 2);
+	expect_message(&peer, &frame, PEER_MESSAGE, 2);
+}
 
 static void sequence__jumps_are_taken(void **state)
 {
@@ -761,10 +932,13 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, cut__within_a_payload, each);
 	SUITE_ADD(&suite, cut__by_a_reset, each);
 	SUITE_ADD(&suite, pieces__one_byte_at_a_time, dialling);
+	SUITE_ADD(&suite, stall__not_in_a_shut_window, each);
+	SUITE_ADD(&suite, replaced__by_a_second_connection, peer_dials);
 	SUITE_ADD(&suite, sequence__jumps_are_taken, dialling);
 	SUITE_ADD(&suite, sequence__marked_and_old_is_dropped, dialling);
 #define ROW_ADD(name, ...) SUITE_ADD(&suite, hostile__##name, dialled);
 	ROWS(ROW_ADD)
 	SUITE_ADD(&suite, flood__of_pings, each);
+	SUITE_ADD(&suite, sequence__goes_on_after_the_module, each);
 	return suite_run(&suite, argc, argv);
 }
