@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,6 +57,51 @@ static void unprivileged__0_needs_cap_net_raw(void **state)
 	close(fd);
 	assert_int_equal(as_nobody, -1);
 	assert_int_equal(error, EPERM);
+}
+
+static bool opens(int error)
+{
+	int fd;
+
+	errno = 0;
+	fd = rds_socket();
+	if (fd >= 0)
+		close(fd);
+	return error ? fd < 0 && errno == error : fd >= 0;
+}
+
+/*
+ * Nobody, who then has every capability in a user namespace of his own, but not in that of the
+ * network; and then a network of his own, too. Returns the step that went wrong, 0 for none.
+ */
+static int open_in_own_namespaces(void)
+{
+	if (setresuid(CRED_NOBODY, CRED_NOBODY, CRED_NOBODY) || !opens(EPERM))
+		return 1;
+	if (unshare(CLONE_NEWUSER))
+		return 2;
+	if (!opens(EPERM))
+		return 3;
+	if (unshare(CLONE_NEWNET))
+		return 4;
+	return opens(0) ? 0 : 5;
+}
+
+static void unprivileged__0_looks_at_the_owner_of_the_network(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	write_file(UNPRIVILEGED, "0");
+	pid = fork();
+	if (!pid)
+		_exit(open_in_own_namespaces());
+	if (pid > 0 && waitpid(pid, &status, 0) != pid)
+		status = -1;
+	write_file(UNPRIVILEGED, "1");
+	assert_true(pid > 0);
+	assert_int_equal(status, 0);
 }
 
 static void unprivileged__1_is_the_default(void **state)
@@ -389,6 +436,7 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "hygiene" };
 
 	SUITE_ADD_PLAIN(&suite, unprivileged__0_needs_cap_net_raw);
+	SUITE_ADD_PLAIN(&suite, unprivileged__0_looks_at_the_owner_of_the_network);
 	SUITE_ADD_PLAIN(&suite, unprivileged__1_is_the_default);
 	SUITE_ADD(&suite, ping__flood_is_limited, variants_one);
 	SUITE_ADD(&suite, keepalive__idle_dead_peer_is_noticed, variants_wire);

@@ -246,6 +246,50 @@ static void mode__af_rds_polls_as_in_tree(void **state)
 	assert_in_range(shown, 1, counter_moved(ns, &before, "cong_update_received"));
 }
 
+/* ---- who only looks takes nothing ---- */
+
+/* One recvmsg; returns the mask of the notification that it ended with, 0 if there was none. */
+static uint64_t cong_update(int fd, int flags)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(uint64_t))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct msghdr message = { .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg;
+	uint64_t mask;
+
+	if (recvmsg(fd, &message, flags | MSG_DONTWAIT))
+		return 0;
+	cmsg = CMSG_FIRSTHDR(&message);
+	assert_non_null(cmsg);
+	assert_int_equal(cmsg->cmsg_level, SOL_RDS);
+	assert_int_equal(cmsg->cmsg_type, RDS_CMSG_CONG_UPDATE);
+	memcpy(&mask, CMSG_DATA(cmsg), sizeof(mask));
+	return mask;
+}
+
+static void peek__leaves_a_congestion_notification(void **state)
+{
+	struct ends ends = ends_open(state);
+	uint64_t peeked, taken;
+	uint32_t sent, i;
+
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	sent = ends_fill(&ends, sizeof(data));
+	for (i = 0; i < sent; i++)
+		receive_pattern(ends.rx, sizeof(data), i, &ends.near);
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
+	peeked = cong_update(ends.tx, MSG_PEEK);
+	assert_true(peeked & RDS_CONG_MONITOR_MASK(rds_port(&ends.far)));
+	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(0)) & POLLIN);
+	assert_true(cong_update(ends.tx, MSG_PEEK) == peeked);
+	taken = cong_update(ends.tx, 0);
+	assert_true(taken == peeked);
+	assert_true(cong_update(ends.tx, MSG_PEEK) == 0);
+	assert_int_equal(errno, EAGAIN);
+}
+
 /* ---- link-local addresses and others, row 24 ---- */
 
 static union rds_addr link_local(const struct netns *ns, const char *text)
@@ -282,7 +326,7 @@ static void scope__link_local_and_global(void **state)
 	assert_int_equal(pattern_check(data, 200, 4), -1);
 }
 
-/* Two that are link-local, and the same address on another interface is another one. */
+/* Two that are link-local; a scope that is not the one the socket is bound to is refused. */
 static void scope__two_link_local(void **state)
 {
 	struct topology *topology = *state;
@@ -302,6 +346,40 @@ static void scope__two_link_local(void **state)
 	assert_int_equal(rds_recv(tx, data, sizeof(data), &from, 0), 100);
 	to.in6.sin6_scope_id = a.in6.sin6_scope_id + 1000;
 	assert_fails(rds_send(tx, data, 100, &to, 0), EINVAL);
+}
+
+/*
+ * The same address on another interface is another peer: what a socket remembers of its last
+ * destination must not lead the next message to the first.
+ */
+static void scope__tells_peers_of_one_address_apart(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *ns = topology->ns;
+	union rds_addr peers[TOPOLOGY_PEERS] = {
+		link_local(&ns[1], "fe80::b3"), link_local(&ns[2], "fe80::b3"),
+	};
+	union rds_addr to, near;
+	int tx, rx[TOPOLOGY_PEERS], i, round;
+	uint16_t port;
+
+	/* The sender's address is not link-local, and both peers have a way back to it. */
+	assert_int_equal(link_add_address(&ns[0], "w1", topology->near_text[0], 64), 0);
+	assert_int_equal(link_add_address(&ns[2], "w0", "fd77:1::99", 64), 0);
+	tx = topology_near(topology, &near);
+	rx[0] = topology_socket(topology, &ns[1], &peers[0]);
+	port = rds_port(&peers[0]);
+	peers[1] = rds_addr_port(&peers[1], port);
+	rx[1] = topology_socket(topology, &ns[2], &peers[1]);
+	to = peers[0];
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < TOPOLOGY_PEERS; i++) {
+			to.in6.sin6_scope_id = (uint32_t)link_index(&ns[0], i ? "w1" : "w0");
+			send_pattern(tx, 100, (uint32_t)(10 * round + i), &to);
+		}
+		for (i = 0; i < TOPOLOGY_PEERS; i++)
+			receive_pattern(rx[i], 100, (uint32_t)(10 * round + i), &near);
+	}
 }
 
 /* ---- the limit of the namespace, within a host ---- */
@@ -356,6 +434,11 @@ static const struct variant variants_v6[] = {
 	{ 0 }
 };
 
+static const struct variant variants_three_v6[] = {
+	{ "three hosts, v6", WIRE_VETH, 1, 0, 0, 1 },
+	{ 0 }
+};
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "options" };
@@ -367,8 +450,10 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, mode__blocking_receive, variants_any_each);
 	SUITE_ADD(&suite, mode__cookies_without_room_do_not_wake, variants_one_each);
 	SUITE_ADD(&suite, mode__af_rds_polls_as_in_tree, variants_wire);
+	SUITE_ADD(&suite, peek__leaves_a_congestion_notification, variants_wire);
 	SUITE_ADD(&suite, scope__link_local_and_global, variants_v6);
 	SUITE_ADD(&suite, scope__two_link_local, variants_v6);
+	SUITE_ADD(&suite, scope__tells_peers_of_one_address_apart, variants_three_v6);
 	SUITE_ADD(&suite, limit__of_the_namespace_on_loop, variants_loop);
 	return suite_run(&suite, argc, argv);
 }
