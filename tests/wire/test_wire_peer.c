@@ -577,12 +577,15 @@ static int wait_window_shut(const struct peer *peer)
 /* A peer that does not read is slow, and not dead: the watchdog leaves it alone. */
 static void stall__not_in_a_shut_window(void **state)
 {
-	struct peer peer = peer_up(state);
+	struct topology *topology = *state;
 	struct frame frame;
+	struct peer peer;
 	uint32_t i;
 	int held;
 
-	assert_int_equal(netns_sysctl_set(peer.ns, "stall_ms", STALL_MS), 0);
+	/* Before there is a path: a watchdog that was told another time sleeps for that. */
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "stall_ms", STALL_MS), 0);
+	peer = peer_up(state);
 	assert_int_equal(rds_set_buffers(peer.rds, 2 * LARGES * LARGE, 0), 0);
 	for (i = 0; i < LARGES; i++)
 		peer_gets(&peer, LARGE, i);
