@@ -4,8 +4,11 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
@@ -441,6 +444,51 @@ static void sight__sequence_numbers_need_privilege(void **state)
 	assert_null(entry->attrs[RDSZC_A_PATH_NEXT_RX_SEQ]);
 	nl_close(&nl);
 	assert_int_equal(cred_become_root(), 0);
+}
+
+/* What only the privileged may ask: 0, or why it was refused. */
+static int ask_for_sockets_of_root(void)
+{
+	struct nl nl = nl_open(netns_here());
+	struct nlmsghdr *nlh = request(&nl, RDSZC_CMD_SOCKET_GET, NLM_F_DUMP);
+	struct answer answer;
+
+	mnl_attr_put_u32(nlh, RDSZC_A_SOCKET_UID, 0);
+	answer = ask(&nl, nlh);
+	nl_close(&nl);
+	return answer.error;
+}
+
+/*
+ * Nobody, in a user namespace of his own: he has each capability there, but the network is not of
+ * it; and then in a network of his own. He cannot enter another, so netns_here() is where he is. A
+ * check that fails ends the process, for the list of tests is the parent's.
+ */
+static void __attribute__((noreturn)) ask_in_own_namespaces(void)
+{
+	setenv("CMOCKA_TEST_ABORT", "1", 1);
+	assert_int_equal(setresuid(CRED_NOBODY, CRED_NOBODY, CRED_NOBODY), 0);
+	assert_int_equal(unshare(CLONE_NEWUSER), 0);
+	assert_int_equal(ask_for_sockets_of_root(), EPERM);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(ask_for_sockets_of_root(), 0);
+	_exit(0);
+}
+
+static void sight__privilege_is_that_of_the_owner_of_the_network(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(ask_for_sockets_of_root(), 0);
+	fflush(stdout);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		ask_in_own_namespaces();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void sight__other_namespaces_show_nothing(void **state)
@@ -1006,6 +1054,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, refusal__commands_that_are_none, variants_one);
 	SUITE_ADD(&suite, sight__sockets_of_others_need_privilege, variants_one);
 	SUITE_ADD(&suite, sight__sequence_numbers_need_privilege, variants_one);
+	SUITE_ADD_PLAIN(&suite, sight__privilege_is_that_of_the_owner_of_the_network);
 	SUITE_ADD(&suite, sight__other_namespaces_show_nothing, variants_one);
 	SUITE_ADD(&suite, dump__counters_are_those_of_proc, variants_one_each);
 	SUITE_ADD(&suite, dump__queues_are_counted, variants_wire);
