@@ -204,6 +204,11 @@ void link_read(const char *address, struct link_info *link);
 bool link_allows_verdict(const struct link_info *link);
 void link_json(const struct link_info *link);
 
+static inline const char *json_bool(bool value)
+{
+	return value ? "true" : "false";
+}
+
 /* control.c */
 bool control_put(int fd, const void *data, size_t len);
 bool control_get(int fd, void *data, size_t len);

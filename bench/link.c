@@ -99,16 +99,12 @@ bool link_allows_verdict(const struct link_info *link)
 	return !link->emulated && link->sg && link->checksum && link->tso;
 }
 
-static const char *word(bool value)
-{
-	return value ? "true" : "false";
-}
-
 /* What bench/figures.py needs to say what the figures are worth. */
 void link_json(const struct link_info *link)
 {
 	printf(",\"kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s", link->kernel,
-	       word(link->emulated), word(link_allows_verdict(link)));
+	       json_bool(link->emulated), json_bool(link_allows_verdict(link)));
 	printf(",\"link\":{\"device\":\"%s\",\"mtu\":%d,\"sg\":%s,\"checksum\":%s,\"tso\":%s}",
-	       link->device, link->mtu, word(link->sg), word(link->checksum), word(link->tso));
+	       link->device, link->mtu, json_bool(link->sg), json_bool(link->checksum),
+	       json_bool(link->tso));
 }

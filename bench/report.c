@@ -36,11 +36,6 @@ static uint64_t tcp_calls(const struct spec *spec, const struct figures *f)
 	return spec->proto == PROTO_TCP ? f->send_calls : f->kstat[KSTAT_CALLS];
 }
 
-static const char *word(bool value)
-{
-	return value ? "true" : "false";
-}
-
 static void json_samples(const char *name, const struct samples *s)
 {
 	printf(",\"%s_us\":{\"p10\":%.2f,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", name,
@@ -89,7 +84,7 @@ void report_json(const struct run *run, const struct outcome *o)
 	       spec->reply, spec->depth, spec->sockets, spec->threads);
 	printf(",\"pool\":%u,\"peers\":%u", spec->pool, spec->peers);
 	printf(",\"wait\":\"%s\",\"checked\":%s,\"reap_every\":%u",
-	       spec->waiting == WAIT_BLOCK ? "block" : "poll", word(spec->check),
+	       spec->waiting == WAIT_BLOCK ? "block" : "poll", json_bool(spec->check),
 	       spec->reap_every);
 	link_json(run->link);
 	printf(",\"seconds\":%.3f,\"per_second\":%.1f,\"mib_per_second\":%.2f", seconds,

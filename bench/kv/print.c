@@ -66,7 +66,7 @@ static void json(const struct kv_print *p, const struct kv_outcome *o)
 	       spec->clients, spec->workers);
 	printf(",\"depth\":%u,\"keys\":%u,\"low\":%u,\"high\":%u,\"reads_percent\":%u,\"spare\":%u",
 	       spec->io.depth, spec->keys, spec->low, spec->high, spec->reads, spec->spare);
-	printf(",\"checked\":%s", spec->io.check ? "true" : "false");
+	printf(",\"checked\":%s", json_bool(spec->io.check));
 	link_json(p->link);
 	printf(",\"per_second\":%.1f,\"mib_per_second\":%.2f", kv_rate(o),
 	       per(mib(o), (double)o->elapsed_ns / 1e9));
