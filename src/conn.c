@@ -103,8 +103,9 @@ static bool rdsz_path_is_busy(struct rdsz_path *path)
 	bool busy;
 
 	spin_lock_bh(&path->lock);
-	busy = rdsz_queue_is_busy(&path->send_queue) || rdsz_queue_is_busy(&path->retained) ||
-		rdsz_queue_is_busy(&path->retrans) || rdsz_queue_is_busy(&path->held);
+	busy = rdsz_queue_is_busy(&path->queue.waiting) || rdsz_queue_is_busy(&path->send_queue) ||
+		rdsz_queue_is_busy(&path->retained) || rdsz_queue_is_busy(&path->retrans) ||
+		rdsz_queue_is_busy(&path->held);
 	spin_unlock_bh(&path->lock);
 	return busy;
 }

@@ -271,6 +271,7 @@ static void rdsz_info_queues(struct rdsz_info *info, struct rdsz_path *path)
 	spin_lock_bh(&path->lock);
 	if (info->what == RDS_INFO_SEND_MESSAGES) {
 		rdsz_info_queue(info, path, &path->send_queue);
+		rdsz_info_queue(info, path, &path->queue.waiting);
 		rdsz_info_queue(info, path, &path->held);
 	} else {
 		rdsz_info_queue(info, path, &path->retained);

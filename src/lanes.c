@@ -12,8 +12,8 @@
  *             its lane is         nothing of it
  *             up                  is on lane 0
  *
- * While it is moving new messages are held in its lane, without a sequence number, and go when the
- * last one of the bucket has left the queues of lane 0: it was acknowledged, or withdrawn. So no
+ * While it is moving new messages are held in its lane, outside of its queue, and go when the last
+ * one of the bucket has left the queues of lane 0: it was acknowledged, or withdrawn. So no
  * message overtakes an earlier one of its pair, no other pair waits, and nobody polls.
  *
  * A peer that was restarted has to agree on lanes anew. Until it does, the queues of the other
@@ -114,6 +114,7 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 		rdsz_lanes_count_queue(conn, lanes, &conn->path.retained);
 		rdsz_lanes_count_queue(conn, lanes, &conn->path.retrans);
 		rdsz_lanes_count_queue(conn, lanes, &conn->path.send_queue);
+		rdsz_lanes_count_queue(conn, lanes, &conn->path.queue.waiting);
 		smp_store_release(&conn->lanes, lanes);	/* pairs with rdsz_conn_lane() */
 		lanes = NULL;
 	}
@@ -155,17 +156,17 @@ static struct rdsz_path *rdsz_lanes_place(struct rdsz_conn *conn, struct rdsz_la
 	if (own == zero || (!moving && (READ_ONCE(conn->spread) != RDSZ_SPREAD_AGREED ||
 					!rdsz_path_is_up(own)))) {
 		rdsz_lanes_count(lanes, m);
-		rdsz_path_add(zero, m, &zero->send_queue);
+		rdsz_path_add(zero, m);
 		return zero;
 	}
 	spin_lock_nested(&own->lock, SINGLE_DEPTH_NESTING);
 	if (lanes->on_zero[m->bucket]) {
 		lanes->moving |= BIT_ULL(m->bucket);
-		rdsz_path_add(own, m, &own->held);
+		rdsz_path_hold(own, m);
 		rdsz_stat_inc(conn->rn, lane_held);
 	} else {
 		rdsz_lanes_set_moved(lanes, m->bucket);
-		rdsz_path_add(own, m, &own->send_queue);
+		rdsz_path_add(own, m);
 	}
 	spin_unlock(&own->lock);
 	return own;
@@ -189,7 +190,7 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 		path = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
 		spin_lock_bh(&path->lock);
 		if (likely(rdsz_bucket_moved(lanes, m->bucket))) {
-			rdsz_path_add(path, m, &path->send_queue);
+			rdsz_path_add(path, m);
 			spin_unlock_bh(&path->lock);
 			return path;
 		}
@@ -198,7 +199,7 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 	spin_lock_bh(&zero->lock);
 	lanes = conn->lanes;
 	if (likely(!lanes)) {
-		rdsz_path_add(zero, m, &zero->send_queue);
+		rdsz_path_add(zero, m);
 		path = zero;
 	} else {
 		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
@@ -233,8 +234,8 @@ static void rdsz_lanes_release(struct rdsz_conn *conn, unsigned int bucket)
 	list_for_each_entry_safe(m, next, &own->held, path_node) {
 		if (m->bucket != bucket)
 			continue;
-		m->hdr.seq = cpu_to_be64(own->next_tx_seq++);
-		list_move_tail(&m->path_node, &own->send_queue);
+		list_del(&m->path_node);
+		rdsz_queue_add(own, m);
 	}
 	rdsz_lanes_set_moved(conn->lanes, bucket);
 	spin_unlock(&own->lock);
@@ -258,7 +259,7 @@ void rdsz_lanes_left(struct rdsz_path *path, struct rdsz_message *m)
 		rdsz_lanes_release(conn, m->bucket);
 }
 
-/* Move a queue to the end of lane 0, under new numbers; what no socket sent goes to @rest. */
+/* Move a queue to that of lane 0, to be numbered anew; what no socket sent goes to @rest. */
 static void rdsz_lanes_fold_queue(struct rdsz_path *path, struct list_head *queue,
 				  struct list_head *rest)
 {
@@ -267,6 +268,7 @@ static void rdsz_lanes_fold_queue(struct rdsz_path *path, struct list_head *queu
 	struct rdsz_message *m, *next;
 
 	list_for_each_entry_safe(m, next, queue, path_node) {
+		rdsz_queue_left(path, m);
 		rdsz_path_load_left(path, m);
 		if (!m->rs) {
 			clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
@@ -274,10 +276,11 @@ static void rdsz_lanes_fold_queue(struct rdsz_path *path, struct list_head *queu
 			continue;
 		}
 		WRITE_ONCE(m->path, zero);
-		m->hdr.seq = cpu_to_be64(zero->next_tx_seq++);
+		m->hdr.seq = 0;
 		m->hdr.flags &= ~RDSZ_FLAG_RETRANSMITTED;
 		rdsz_lanes_count(conn->lanes, m);
-		list_move_tail(&m->path_node, &zero->send_queue);
+		list_del(&m->path_node);
+		rdsz_queue_add(zero, m);
 		rdsz_path_load_queued(zero, m);
 	}
 }
@@ -298,6 +301,7 @@ void rdsz_lanes_fold(struct rdsz_path *path)
 	spin_lock_bh(&conn->path.lock);
 	spin_lock_nested(&path->lock, SINGLE_DEPTH_NESTING);
 	rdsz_lanes_fold_queue(path, &path->send_queue, &rest);
+	rdsz_lanes_fold_queue(path, &path->queue.waiting, &rest);
 	rdsz_lanes_fold_queue(path, &path->held, &rest);
 	for (bucket = path->index; bucket < RDSZ_BUCKETS; bucket += RDSZ_MAX_LANES) {
 		WRITE_ONCE(conn->lanes->moved, conn->lanes->moved & ~BIT_ULL(bucket));

@@ -50,6 +50,7 @@ static struct rdsz_message *rdsz_loop_pop(struct rdsz_path *path)
 	struct rdsz_message *m;
 
 	spin_lock_bh(&path->lock);
+	rdsz_queue_commit(path, 1, 0);
 	m = list_first_entry_or_null(&path->send_queue, struct rdsz_message, path_node);
 	if (m) {
 		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
@@ -97,7 +98,7 @@ static int rdsz_loop_xmit(struct rdsz_path *path)
 	struct rdsz_message *m;
 	int n;
 
-	for (n = 0; n < RDSZ_RUN_MSGS && !list_empty_careful(&path->send_queue); n++) {
+	for (n = 0; n < RDSZ_RUN_MSGS && !rdsz_queue_is_empty(path); n++) {
 		if (rdsz_recv_paused(path))
 			return -EAGAIN;
 		inc = rdsz_incoming_alloc(0, false, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);

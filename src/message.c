@@ -159,6 +159,7 @@ bool rdsz_message_dequeue(struct rdsz_message *m)
 
 	queued = test_and_clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	if (queued) {
+		rdsz_queue_left(path, m);
 		rdsz_path_load_left(path, m);
 		rdsz_unretain(m);
 		rdsz_lanes_left(path, m);

@@ -48,8 +48,8 @@ static void rdsz_look_at_outgoing(struct rdsz_message *m, struct rdsz_message_vi
 	v->queue = test_bit(RDSZ_MSG_SENT, &m->flags) ? RDSZC_QUEUE_UNACKED : RDSZC_QUEUE_SEND;
 	v->payload = rdsz_nl_payload(m->payload);
 	v->retransmitted = m->hdr.flags & RDSZ_FLAG_RETRANSMITTED;
-	v->has_seq = true;
 	v->seq = be64_to_cpu(m->hdr.seq);
+	v->has_seq = v->seq;	/* what only waits has none yet */
 	spin_unlock_bh(&path->lock);
 }
 

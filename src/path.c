@@ -15,7 +15,7 @@
  *
  * The right to transmit is the bit RDSZ_PATH_OWNED. Who finds it taken leaves RDSZ_PATH_KICKED,
  * which the owner looks at again after it has let go, so no request is lost. The owner alone
- * touches path->pass and takes messages off send_queue to send them.
+ * touches path->pass, gives messages their numbers and takes them off send_queue to send them.
  */
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -258,27 +258,16 @@ void rdsz_path_load_left(struct rdsz_path *path, struct rdsz_message *m)
 	rdsz_path_load_unpinned(path, m);
 }
 
-/**
- * rdsz_path_add() - put a message into a queue of a path, and into its sender's list
- * @path: path, its lock is held
- * @m: message; the queues take references of their own
- * @queue: send_queue or held of @path
- *
- * Both under the path lock, so that nobody can withdraw it before it is in both. What is held gets
- * its number later.
- */
-void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m, struct list_head *queue)
+/* The queues take references of their own: one for that of @path, one for its sender's list. */
+static void rdsz_path_take(struct rdsz_path *path, struct rdsz_message *m)
 	__must_hold(&path->lock)
 {
 	struct rdsz_sock *rs = m->rs;
 
 	lockdep_assert_held(&path->lock);
 	m->path = path;
-	if (queue == &path->send_queue)
-		m->hdr.seq = cpu_to_be64(path->next_tx_seq++);
 	set_bit(RDSZ_MSG_ON_PATH, &m->flags);
 	refcount_inc(&m->refs);
-	list_add_tail(&m->path_node, queue);
 	rdsz_path_load_queued(path, m);
 	if (rs) {
 		spin_lock(&rs->queue_lock);
@@ -292,20 +281,56 @@ void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m, struct list_h
 	}
 }
 
+/**
+ * rdsz_path_add() - put a message into the queue of a path, and into its sender's list
+ * @path: path, its lock is held
+ * @m: message
+ *
+ * Both under the path lock, so that nobody can withdraw it before it is in both.
+ */
+void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m)
+	__must_hold(&path->lock)
+{
+	rdsz_queue_add(path, m);
+	rdsz_path_take(path, m);
+}
+
+/* The same for a message that has to wait until its pair has left lane 0, see lanes.c. */
+void rdsz_path_hold(struct rdsz_path *path, struct rdsz_message *m)
+	__must_hold(&path->lock)
+{
+	list_add_tail(&m->path_node, &path->held);
+	rdsz_path_take(path, m);
+}
+
 /* Queue what no socket sent: it goes by the path it was made for. */
 void rdsz_path_enqueue(struct rdsz_message *m)
 {
 	struct rdsz_path *path = m->path;
 
 	spin_lock_bh(&path->lock);
-	rdsz_path_add(path, m, &path->send_queue);
+	rdsz_path_add(path, m);
 	spin_unlock_bh(&path->lock);
 }
 
-/*
- * The connection is gone: what it may not have delivered goes out first on the next one. Handshakes
- * spoke of the connection that is gone, and go with it.
- */
+/* Handshakes speak of the connection that is gone, and go with it. */
+static void rdsz_path_drop_handshakes(struct rdsz_path *path, struct list_head *queue,
+				      struct list_head *stale)
+	__must_hold(&path->lock)
+{
+	struct rdsz_message *m, *next;
+
+	list_for_each_entry_safe(m, next, queue, path_node) {
+		if (!test_bit(RDSZ_MSG_HANDSHAKE, &m->flags))
+			continue;
+		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
+		rdsz_queue_left(path, m);
+		rdsz_path_load_left(path, m);
+		list_move_tail(&m->path_node, stale);
+	}
+}
+
+/* The connection is gone: what it may not have delivered goes out first on the next one. */
 static void rdsz_path_requeue(struct rdsz_path *path)
 {
 	struct rdsz_message *m, *next;
@@ -323,13 +348,8 @@ static void rdsz_path_requeue(struct rdsz_path *path)
 	path->queued.msgs += path->unacked.msgs;
 	path->queued.bytes += path->unacked.bytes;
 	path->unacked = (struct rdsz_load){};
-	list_for_each_entry_safe(m, next, &path->send_queue, path_node) {
-		if (!test_bit(RDSZ_MSG_HANDSHAKE, &m->flags))
-			continue;
-		clear_bit(RDSZ_MSG_ON_PATH, &m->flags);
-		rdsz_path_load_left(path, m);
-		list_move_tail(&m->path_node, &stale);
-	}
+	rdsz_path_drop_handshakes(path, &path->send_queue, &stale);
+	rdsz_path_drop_handshakes(path, &path->queue.waiting, &stale);
 	clear_bit(RDSZ_PATH_RETAIN_FULL, &path->flags);
 	spin_unlock_bh(&path->lock);
 	list_for_each_entry_safe(m, next, &stale, path_node) {
@@ -345,9 +365,9 @@ bool rdsz_path_has_work(struct rdsz_path *path)
 	int i;
 
 	if (path->index)
-		return !list_empty_careful(&path->send_queue);
+		return !rdsz_queue_is_empty(path);
 	rdsz_conn_for_each_lane(path->conn, lane, i)
-		if (!list_empty_careful(&lane->send_queue))
+		if (!rdsz_queue_is_empty(lane))
 			return true;
 	return false;
 }
@@ -766,6 +786,7 @@ void rdsz_path_init(struct rdsz_conn *conn, struct rdsz_path *path, unsigned int
 	path->conn = conn;
 	path->index = index;
 	spin_lock_init(&path->lock);
+	rdsz_queue_init(&path->queue);
 	INIT_LIST_HEAD(&path->send_queue);
 	INIT_LIST_HEAD(&path->retrans);
 	rdsz_ack_init(path);
@@ -821,6 +842,7 @@ void rdsz_path_destroy(struct rdsz_path *path)
 	rdsz_path_release(&path->accepted);
 	rdsz_path_release(&path->wakeup);
 	rdsz_path_free_queue(&path->send_queue);
+	rdsz_path_free_queue(&path->queue.waiting);
 	rdsz_path_free_queue(&path->held);
 	rdsz_net_used_seq(path->conn->rn, path->next_tx_seq);
 }

@@ -75,13 +75,15 @@ static void rdsz_peer_error_tell(struct rdsz_message *m, u64 attempt, int err)
 	sock_put(&rs->sk);
 }
 
-/* All that waits on a lane that is not UP is in its send queue, or held for it. */
+/* All that waits on a lane that is not UP is in its two queues, or held for it. */
 static void rdsz_peer_error_tell_lane(struct rdsz_path *path, u64 attempt, int err)
 {
 	struct rdsz_message *m;
 
 	spin_lock_bh(&path->lock);
 	list_for_each_entry(m, &path->send_queue, path_node)
+		rdsz_peer_error_tell(m, attempt, err);
+	list_for_each_entry(m, &path->queue.waiting, path_node)
 		rdsz_peer_error_tell(m, attempt, err);
 	list_for_each_entry(m, &path->held, path_node)
 		rdsz_peer_error_tell(m, attempt, err);

@@ -191,7 +191,7 @@ static struct rdsz_payload *rdsz_find_overdue(struct rdsz_path *path, unsigned l
 					      struct rdsz_message **holder)
 {
 	struct list_head *queues[] = { &path->retained, &path->retrans, &path->send_queue,
-				       &path->held };
+				       &path->queue.waiting, &path->held };
 	struct rdsz_payload *found = NULL;
 	struct rdsz_message *m;
 	int i;

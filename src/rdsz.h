@@ -364,12 +364,13 @@ enum {
 	RDSZ_MSG_PINNED,	/* counted in path->pinned; under the path lock */
 	RDSZ_MSG_OFFER,		/* a handshake that offers lanes */
 	RDSZ_MSG_ON_ZERO,	/* counted in on_zero of its conn; under the lock of lane 0 */
+	RDSZ_MSG_WAITING,	/* in the queue of its path, without a number; under the path lock */
 };
 
 /**
  * struct rdsz_message - an outgoing message
  * @refs: one for the socket list, one for the path queue, one per pass that carries it
- * @path_node: in send_queue, retrans, retained or held of @path, under its lock
+ * @path_node: in a queue, send_queue, retrans, retained or held of @path, under its lock
  * @sock_node: in send_list of @rs, under its queue_lock
  * @path: where it goes; holds a reference on the conn; changes only under the locks of both lanes
  * @rs: sender; a reference goes with RDSZ_MSG_ON_SOCK; NULL for pongs and maps
@@ -378,9 +379,15 @@ enum {
  * @dport: destination port, for cancel
  * @stamp: when it was made, see hist.h
  * @bucket: the group of socket pairs it belongs to, see lanes.c
+ * @is_first: it waits as the first of its flow; this and the next three are of queue.c
+ * @flow_node: ring of what waits of one pair of sockets, oldest first
+ * @turn_node: in quick or turns of the queue, @pair_node in its flows, if @is_first
  */
 struct rdsz_message {
 	refcount_t		refs;
+	u8			bucket;
+	bool			is_first;
+	__be16			dport;
 	unsigned long		flags;
 	struct list_head	path_node;
 	struct list_head	sock_node;
@@ -389,9 +396,10 @@ struct rdsz_message {
 	struct rdsz_payload	*payload;
 	u32			len;
 	u32			tcp_end;
-	__be16			dport;
 	u64			stamp;
-	u8			bucket;
+	struct list_head	flow_node;
+	struct list_head	turn_node;
+	struct rb_node		pair_node;
 	struct rdsz_hdr		hdr;
 };
 
@@ -524,6 +532,22 @@ enum rdsz_peer_kind {
 /* As many messages go to TCP in one pass, see tcp_send.c. */
 #define RDSZ_PASS_MSGS		16
 
+/**
+ * struct rdsz_queue - what waits on a path and has no number yet, see queue.c; under the path lock
+ * @waiting: all of it, in order of arrival, by path_node
+ * @quick: flows whose first message is small, by turn_node of it, whose turn it is first
+ * @turns: the other flows, likewise
+ * @flows: first message of each flow, by pair_node
+ * @quick_run: small messages that went while others waited, since the last of those
+ */
+struct rdsz_queue {
+	struct list_head	waiting;
+	struct list_head	quick;
+	struct list_head	turns;
+	struct rb_root		flows;
+	u32			quick_run;
+};
+
 /* What a queue of a path holds; under the path lock. */
 struct rdsz_load {
 	u32	msgs;
@@ -547,12 +571,13 @@ struct rdsz_path_log {
  * @state: written only by rdsz_path_set_state() in @state_work; read with READ_ONCE anywhere
  * @flags: RDSZ_PATH_* bits, atomic
  * @lock: covers the queues, sequence numbers and tcp_end of messages; softirq
- * @send_queue: not yet handed to a connection
+ * @queue: not yet handed to a connection, without a number
+ * @send_queue: the same with a number: what goes next, or was sent on a connection that was lost
  * @retrans: handed to the current connection, not acknowledged by TCP; in order
  * @retained: acknowledged by TCP, not known to be delivered; in order, all before @retrans
  * @retained_mem: about what @retained holds
- * @queued: what @send_queue holds; @unacked: what @retained and @retrans hold
- * @pinned: bytes of all three that lie in user pages
+ * @queued: what @queue, @send_queue and @held hold; @unacked: what @retained and @retrans hold
+ * @pinned: bytes of all of them that lie in user pages
  * @log: what became of the path
  * @held: will be queued when their group has nothing on lane 0 any more, see lanes.c
  * @nr_pongs: pongs not yet acknowledged, bounded
@@ -593,6 +618,7 @@ struct rdsz_path {
 
 	spinlock_t		lock;
 	atomic_t		nr_pongs;
+	struct rdsz_queue	queue;
 	struct list_head	send_queue;
 	struct list_head	retrans;
 	struct rdsz_load	queued;
@@ -965,7 +991,8 @@ void rdsz_path_established(struct rdsz_path *path);
 void rdsz_path_hand_over(struct rdsz_path *path, struct socket *sock);
 void rdsz_path_heard(struct rdsz_path *path);
 void rdsz_path_enqueue(struct rdsz_message *m);
-void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m, struct list_head *queue);
+void rdsz_path_add(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_path_hold(struct rdsz_path *path, struct rdsz_message *m);
 bool rdsz_path_has_work(struct rdsz_path *path);
 void rdsz_path_kick(struct rdsz_path *path, bool may_sleep);
 void rdsz_path_start_watch(struct rdsz_path *path);
@@ -981,6 +1008,13 @@ static inline bool rdsz_path_is_up(const struct rdsz_path *path)
 	/* pairs with rdsz_path_set_state() */
 	return smp_load_acquire(&path->state) == RDSZ_PATH_UP;
 }
+
+/* queue.c */
+void rdsz_queue_init(struct rdsz_queue *q);
+void rdsz_queue_add(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_queue_left(struct rdsz_path *path, struct rdsz_message *m);
+void rdsz_queue_commit(struct rdsz_path *path, u32 max_msgs, u32 max_bytes);
+bool rdsz_queue_is_empty(const struct rdsz_path *path);
 
 /* ack.c */
 void rdsz_ack_init(struct rdsz_path *path);

@@ -30,6 +30,12 @@
 /* TCP refused so often in a row although it is not full: memory is what it has not got. */
 #define RDSZ_TCP_REFUSALS	3
 
+/*
+ * With so many bytes that TCP has not sent yet no pass is begun: it could not be overtaken any more
+ * by what a socket sends next. Enough for the worker to come in time.
+ */
+#define RDSZ_UNSENT_MAX		(512 * 1024)
+
 /* Passes in one transmit run; then whoever transmits looks up, and a worker may take over. */
 #define RDSZ_RUN_PASSES		8
 
@@ -174,6 +180,7 @@ static u32 rdsz_pass_measure(struct rdsz_path *path)
 	spin_lock_bh(&path->lock);
 	if (rdsz_path_hold_queue(path))
 		goto out;
+	rdsz_queue_commit(path, RDSZ_PASS_MSGS, RDSZ_PASS_BYTES);
 	list_for_each_entry(m, &path->send_queue, path_node) {
 		if (msgs == RDSZ_PASS_MSGS || (msgs && bytes + m->len > RDSZ_PASS_BYTES))
 			break;
@@ -466,19 +473,46 @@ static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass, size_t
 	return 0;
 }
 
+/* TCP has got much that it has not sent yet. */
+static bool rdsz_tcp_has_enough(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_nxt) > RDSZ_UNSENT_MAX;
+}
+
+static bool rdsz_tcp_takes_more(const struct sock *sk)
+{
+	return sk_stream_is_writeable(sk) && !rdsz_tcp_has_enough(sk);
+}
+
 /*
- * TCP is full: its write-space call will kick the path. False if that call came too early to see
+ * Wait for TCP: its write-space call will kick the path. False if that call came too early to see
  * the bit, as it does where the peer is on this machine and acknowledges from within the send.
  */
-static bool rdsz_tcp_is_full(struct rdsz_path *path)
+static bool rdsz_tcp_wait(struct rdsz_path *path)
 {
-	rdsz_stat_inc(path->conn->rn, tcp_sndbuf_full);
 	set_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	smp_mb__after_atomic();	/* set the bit, then look; pairs with rdsz_tcp_write_space() */
-	if (!sk_stream_is_writeable(path->tcp->sock->sk))
+	if (!rdsz_tcp_takes_more(path->tcp->sock->sk))
 		return true;
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	return false;
+}
+
+static bool rdsz_tcp_is_full(struct rdsz_path *path)
+{
+	rdsz_stat_inc(path->conn->rn, tcp_sndbuf_full);
+	return rdsz_tcp_wait(path);
+}
+
+/* It is too early for another pass. */
+static bool rdsz_tcp_is_ahead(struct rdsz_path *path)
+{
+	if (likely(!rdsz_tcp_has_enough(path->tcp->sock->sk)) || !rdsz_tcp_wait(path))
+		return false;
+	rdsz_stat_inc(path->conn->rn, tcp_unsent_waits);
+	return true;
 }
 
 /* A transmit run goes on with its pass. Returns 0 if it may go on after that, too. */
@@ -528,8 +562,11 @@ int rdsz_tcp_xmit(struct rdsz_path *path)
 		return -EAGAIN;
 	while (passes++ < RDSZ_RUN_PASSES) {
 		if (!path->pass) {
-			struct rdsz_pass *pass = rdsz_pass_build(path);
+			struct rdsz_pass *pass;
 
+			if (rdsz_tcp_is_ahead(path))
+				return -EAGAIN;
+			pass = rdsz_pass_build(path);
 			if (IS_ERR(pass))
 				return PTR_ERR(pass);
 			if (!pass) {
@@ -572,8 +609,8 @@ void rdsz_tcp_write_space(struct sock *sk)
 		rdsz_stat_inc(tcp->path->conn->rn, tcp_write_space_calls);
 		WRITE_ONCE(tcp->last_seen_una, tcp_sk(sk)->snd_una);
 		rdsz_path_acked(tcp->path, tcp_sk(sk)->snd_una);
-		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_is_full() */
-		if (sk_stream_is_writeable(sk))
+		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_wait() */
+		if (rdsz_tcp_takes_more(sk))
 			rdsz_tcp_has_room(tcp->path);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
