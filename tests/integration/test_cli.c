@@ -991,6 +991,139 @@ static void stress__finds_a_foreign_message(void **state)
 	assert_int_equal(json_number(run.text, "faults"), 1);
 }
 
+/* ---- between two ends of stress, a relay that spoils one message ---- */
+
+#define STRESS_MESSAGES 10
+#define STRESS_SPOILT 5
+#define STRESS_MOST 30000
+
+/* The frame of tools/rdszc/stress.c. */
+struct stress_frame {
+	uint32_t magic, kind;
+	uint64_t stream, number;
+	uint32_t length, checksum;
+	uint64_t bytes, faults;
+};
+
+enum { STRESS_DATA = 1, STRESS_END, STRESS_REPORT };
+
+struct relay {
+	int fd;
+	union rds_addr client, server;
+	unsigned char frame[STRESS_MOST], kept[STRESS_MOST];
+	ssize_t length, kept_length;
+};
+
+static void relay_on(struct relay *relay, const void *frame, ssize_t length,
+		     const union rds_addr *to)
+{
+	assert_int_equal(rds_send(relay->fd, frame, (size_t)length, to, 0), length);
+}
+
+static void spoil_contents(struct relay *relay)
+{
+	relay->frame[relay->length - 1] ^= 1;
+	relay_on(relay, relay->frame, relay->length, &relay->server);
+}
+
+static void spoil_length(struct relay *relay)
+{
+	relay_on(relay, relay->frame, relay->length - 1, &relay->server);
+}
+
+static void spoil_lost(struct relay *relay)
+{
+	(void)relay;
+}
+
+static void spoil_twice(struct relay *relay)
+{
+	relay_on(relay, relay->frame, relay->length, &relay->server);
+	relay_on(relay, relay->frame, relay->length, &relay->server);
+}
+
+static void spoil_late(struct relay *relay)
+{
+	memcpy(relay->kept, relay->frame, (size_t)relay->length);
+	relay->kept_length = relay->length;
+}
+
+/* Hands on one frame, in the direction it goes; false when it was the last. */
+static bool relay_one(struct relay *relay, void (*spoil)(struct relay *))
+{
+	struct stress_frame frame;
+	union rds_addr from;
+
+	relay->length = rds_recv(relay->fd, relay->frame, STRESS_MOST, &from, 0);
+	if (relay->length < (ssize_t)sizeof(frame))
+		fail_msg("%zd bytes came: %s", relay->length, strerror(errno));
+	memcpy(&frame, relay->frame, sizeof(frame));
+	if (frame.kind == STRESS_REPORT) {
+		relay_on(relay, relay->frame, relay->length, &relay->client);
+		return false;
+	}
+	relay->client = from;
+	if (frame.kind == STRESS_DATA && frame.number == STRESS_SPOILT) {
+		spoil(relay);
+		return true;
+	}
+	relay_on(relay, relay->frame, relay->length, &relay->server);
+	if (relay->kept_length)
+		relay_on(relay, relay->kept, relay->kept_length, &relay->server);
+	relay->kept_length = 0;
+	return true;
+}
+
+static void relay_open(struct relay *relay, struct topology *topology)
+{
+	union rds_addr at = rds_addr_port(&topology->far[0], 4000);
+
+	relay->server = rds_addr_port(&topology->far[0], 5000);
+	relay->fd = topology_socket(topology, topology_far_ns(topology, 0), &at);
+	relay->kept_length = 0;
+	assert_int_equal(rds_set_timeouts(relay->fd, DEADLINE_USUAL_MS), 0);
+}
+
+/* Both ends see it, count it, and say so by how they end. */
+static void stress__finds_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*spoil)(struct relay *relay);
+		int faults;
+	} table[] = {
+		{ "contents", spoil_contents, 1 }, { "length", spoil_length, 1 },
+		{ "lost", spoil_lost, 1 }, { "twice", spoil_twice, 1 }, { "late", spoil_late, 2 },
+	};
+	struct topology *topology = *state;
+	static struct relay relay;
+	char line[160];
+	size_t i;
+
+	relay_open(&relay, topology);
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		struct run server, client;
+
+		print_message("# %s\n", table[i].name);
+		snprintf(line, sizeof(line), "stress -j --serve -p 5000 -T 300 %s",
+			 topology->far_text[0]);
+		server = start(topology_far_ns(topology, 0), line);
+		wait_shown(topology_far_ns(topology, 0), "sockets -j", 2);
+		snprintf(line, sizeof(line), "stress -j -c %d -s 48-%d %s %s", STRESS_MESSAGES,
+			 STRESS_MOST, topology->near_text[0], topology->far_text[0]);
+		client = start(&topology->ns[0], line);
+		while (relay_one(&relay, table[i].spoil))
+			;
+		finish(&client);
+		assert_int_equal(client.status, 1);
+		assert_true(json_number(client.text, "faults") > 0);
+		kill(server.pid, SIGINT);
+		finish(&server);
+		assert_int_equal(json_number(server.text, "faults"), table[i].faults);
+		assert_int_equal(server.status, 1);
+	}
+}
+
 /* Traces long enough for what follows, however slow the kernel. */
 static struct run start_trace(const struct netns *ns, const char *words)
 {
@@ -1264,6 +1397,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stress__zerocopy, variants_one);
 	SUITE_ADD(&suite, stress__zerocopy_by_cmsg, variants_one);
 	SUITE_ADD(&suite, stress__finds_a_foreign_message, variants_one);
+	SUITE_ADD(&suite, stress__finds_what_is_wrong, variants_one);
 	SUITE_ADD(&suite, trace__tells_events, variants_one);
 	SUITE_ADD(&suite, trace__each_kind_of_event_fires, variants_one);
 	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);

@@ -28,7 +28,7 @@ struct sender {
 
 static struct sender sender_open(struct peer *peer)
 {
-	union rds_addr addr = rds_addr_port(&peer->near, 0);
+	union rds_addr addr;
 	struct sender sender = { .fd = topology_near(peer->topology, &addr) };
 
 	sender.port = rds_port(&addr);
