@@ -111,7 +111,7 @@ static void expect_message(struct peer *peer, struct frame *frame, size_t length
 	assert_int_equal(pattern_check(peer_in, length, seed), -1);
 }
 
-/* Row 17 too: sizes and sequence numbers, header fields that are all zero. */
+/* Rows 1 and 17: sizes and sequence numbers, header fields that are all zero. */
 static void messages__byte_by_byte(void **state)
 {
 	static const size_t sizes[] = { 64, 0, 1, 4095, 4096, 4097, 65536, 1 << 20, 64 };
@@ -370,7 +370,7 @@ static void congestion__a_map_has_no_other_flag(void **state)
 
 /* ---- connections: rows 2 and 3, resets ---- */
 
-/* We want the peer, which is the one to dial: an empty connection of ours tells it. */
+/* Row 2: we want the peer, which is the one to dial: an empty connection of ours tells it. */
 static void wakeup__of_ours_carries_nothing(void **state)
 {
 	struct peer peer = peer_open(state);
@@ -389,7 +389,10 @@ static void wakeup__of_ours_carries_nothing(void **state)
 	expect_message(&peer, &frame, PEER_MESSAGE, 4);
 }
 
-/* The peer wants us, and we are the one to dial: its connection is ended, without a byte on it. */
+/*
+ * Row 3: the peer wants us, and we are the one to dial: its connection is ended, without a byte on
+ * it.
+ */
 static void wakeup__of_the_peer_is_answered(void **state)
 {
 	struct peer peer = peer_open(state);
