@@ -292,48 +292,67 @@ static void queue__full_until_timeout(void **state)
 	assert_in_range(clock_ms() - start, AT_LEAST_MS(200), 5000 * time_scale());
 }
 
+static atomic_uint signals;
+
 static void on_signal(int signal)
 {
 	(void)signal;
+	signals++;
 }
 
+/* A thread that sends signals to another one, and after some of them may send it a message, too. */
 struct pest {
-	pthread_t victim;
+	pthread_t victim, thread;
 	atomic_bool done;
+	const struct ends *ends;	/* of the message; NULL: none */
+	unsigned int before_it;		/* so many signals */
 };
 
 static void *send_signals(void *argument)
 {
 	struct timespec pause = { .tv_nsec = 100000000 };
 	struct pest *pest = argument;
+	bool sent = !pest->ends;
 
 	while (!pest->done) {
 		nanosleep(&pause, NULL);
 		pthread_kill(pest->victim, SIGUSR1);
+		if (!sent && signals >= pest->before_it)
+			sent = rds_send(pest->ends->tx, "late", 4, &pest->ends->far, 0) == 4;
 	}
 	return NULL;
+}
+
+static void pest_start(struct pest *pest, int sa_flags)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = sa_flags };
+
+	signals = 0;
+	pest->victim = pthread_self();
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_create(&pest->thread, NULL, send_signals, pest), 0);
+}
+
+static void pest_stop(struct pest *pest)
+{
+	pest->done = true;
+	pthread_join(pest->thread, NULL);
 }
 
 /* Row 32. */
 static void queue__full_until_signal(void **state)
 {
-	struct sigaction action = { .sa_handler = on_signal };
-	struct pest pest = { .victim = pthread_self() };
 	struct ends ends = ends_open(state);
 	union rds_addr to = nobody_home(ends.topology);
-	struct timeval forever = { 0 };
-	pthread_t thread;
+	struct pest pest = { 0 };
 	int error, rc;
 
 	fill_queue(ends.tx, &to);
-	assert_int_equal(setsockopt(ends.tx, SOL_SOCKET, SO_SNDTIMEO, &forever,
-				    sizeof(forever)), 0);
-	sigaction(SIGUSR1, &action, NULL);
-	assert_int_equal(pthread_create(&thread, NULL, send_signals, &pest), 0);
+	assert_int_equal(rds_set_timeouts(ends.tx, 0), 0);
+	pest_start(&pest, 0);
 	rc = (int)rds_send(ends.tx, out, 60000, &to, 0);
 	error = errno;
-	pest.done = true;
-	pthread_join(thread, NULL);
+	pest_stop(&pest);
 	assert_int_equal(rc, -1);
 	assert_int_equal(error, EINTR);
 	assert_fails(rds_send(ends.tx, out, 60000, &to, MSG_DONTWAIT), EAGAIN);
@@ -695,6 +714,48 @@ static void receive__sleeps_until_data(void **state)
 	assert_int_equal(late.rc, 4);
 }
 
+#define SOME_SIGNALS 3		/* then the message that a restarted call waits for */
+#define TOO_MANY_SIGNALS 100	/* then the message that ends a call which no signal ends */
+
+/* Sleeps until a signal or a message; 0 for one of the message, or the errno. */
+static int receive_among_signals(const struct ends *ends, int sa_flags, unsigned int timeout_ms,
+				 unsigned int before_it)
+{
+	struct pest pest = { .ends = ends, .before_it = before_it };
+	ssize_t got;
+	int error;
+
+	assert_int_equal(rds_set_timeouts(ends->rx, timeout_ms), 0);
+	pest_start(&pest, sa_flags);
+	got = rds_recv(ends->rx, in, 10, NULL, 0);
+	error = errno;
+	pest_stop(&pest);
+	if (got < 0)
+		return error;
+	assert_int_equal(got, 4);
+	assert_true(signals >= before_it);
+	return 0;
+}
+
+/*
+ * With SA_RESTART the call goes on, as signal(7) has it, but not where it has a timeout, which
+ * would begin anew each time.
+ */
+static void receive__sleeps_until_signal(void **state)
+{
+	struct ends ends = ends_open(state);
+
+	assert_int_equal(receive_among_signals(&ends, 0, 0, TOO_MANY_SIGNALS), EINTR);
+	assert_int_equal(receive_among_signals(&ends, 0, 5 * DEADLINE_USUAL_MS, TOO_MANY_SIGNALS),
+			 EINTR);
+	assert_int_equal(receive_among_signals(&ends, SA_RESTART, 5 * DEADLINE_USUAL_MS,
+					       TOO_MANY_SIGNALS), EINTR);
+	assert_int_equal(receive_among_signals(&ends, SA_RESTART, 0, SOME_SIGNALS), 0);
+	/* None was taken on the way. */
+	send_pattern(ends.tx, 100, 20, &ends.far);
+	receive_pattern(ends.rx, 100, 20, &ends.near);
+}
+
 /* Bytes that are not of any message never show: a short message after a long one. */
 static void receive__leaves_the_rest_of_the_buffer(void **state)
 {
@@ -761,6 +822,7 @@ static void add_receiving(struct suite *suite)
 	SUITE_ADD(suite, timestamp__with_each_message, variants_any_each);
 	SUITE_ADD(suite, latency__record, variants_any_each);
 	SUITE_ADD(suite, receive__sleeps_until_data, variants_basic);
+	SUITE_ADD(suite, receive__sleeps_until_signal, variants_any_each);
 	SUITE_ADD(suite, receive__leaves_the_rest_of_the_buffer, variants_basic);
 	SUITE_ADD(suite, close__with_unread_messages, variants_basic);
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -168,6 +169,49 @@ static void bind__ephemeral_ports(void **state)
 		for (j = 0; j < i; j++)
 			assert_int_not_equal(rds_port(&addr[i]), rds_port(&addr[j]));
 	}
+}
+
+#define FIRST_PORT 2	/* 0 asks for any, 1 is reserved */
+#define PORTS 65536
+
+/* All that an address has, each by its number; too many for teardown to know. */
+static void take_all_ports(struct topology *topology, int fds[PORTS])
+{
+	const struct rlimit files = { PORTS + 1000, PORTS + 1000 };
+	int family = module_family(), port, rc = 0;
+	union rds_addr addr;
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	assert_int_equal(netns_enter(&topology->ns[0]), 0);
+	for (port = FIRST_PORT; port < PORTS && !rc; port++) {
+		addr = rds_addr(topology->near_text[0], (uint16_t)port);
+		fds[port] = socket(family, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+		rc = rds_bind(fds[port], &addr);
+	}
+	netns_home();
+	assert_int_equal(rc, 0);
+}
+
+/* Of these the one that is free is found, and then there is none. */
+static void bind__no_port_is_left(void **state)
+{
+	struct topology *topology = *state;
+	union rds_addr any = rds_addr(topology->near_text[0], 0), addr;
+	int none = unbound(topology), one = unbound(topology), port;
+	socklen_t length = sizeof(addr);
+	static int fds[PORTS];
+
+	take_all_ports(topology, fds);
+	assert_fails(rds_bind(none, &any), EADDRINUSE);
+	close(fds[54321]);
+	assert_int_equal(rds_bind(one, &any), 0);
+	assert_int_equal(getsockname(one, &addr.sa, &length), 0);
+	assert_int_equal(rds_port(&addr), 54321);
+	assert_fails(rds_bind(none, &any), EADDRINUSE);
+	for (port = FIRST_PORT; port < PORTS; port++)
+		if (port != 54321)
+			close(fds[port]);
+	assert_int_equal(rds_bind(none, &any), 0);
 }
 
 /* Row 13. */
@@ -591,6 +635,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, bind__address_of_somebody_else, variants_one_each);
 	SUITE_ADD(&suite, bind__low_ports, variants_one_each);
 	SUITE_ADD(&suite, bind__ephemeral_ports, variants_basic);
+	SUITE_ADD(&suite, bind__no_port_is_left, variants_one);
 	SUITE_ADD(&suite, bind__only_once, variants_one_each);
 	SUITE_ADD(&suite, bind__taken_pair, variants_one_each);
 	SUITE_ADD(&suite, bind__mapped_address_is_the_ipv4_one, variants_one_each);
