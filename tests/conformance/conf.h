@@ -81,12 +81,12 @@ struct row {
 
 #define ROW(stage, function) { #function, function, stage }
 
-#define SUBJECTS 11
+#define SUBJECTS 12
 
 /* Each ends with a NULL name. */
 extern const struct row rows_socket[], rows_name[], rows_send[], rows_control[], rows_zerocopy[],
 	rows_receive[], rows_poll[], rows_option[], rows_info[], rows_more[],
-	rows_core[];
+	rows_core[], rows_uring[];
 
 /* The completion mode of a test of STAGE_COOKIES or STAGE_LOCAL: 0 or 2. */
 int conf_mode(const struct topology *topology);

@@ -15,7 +15,7 @@
 
 static const struct row *const subjects[SUBJECTS] = {
 	rows_socket, rows_name, rows_send, rows_control, rows_zerocopy, rows_receive, rows_poll,
-	rows_option, rows_info, rows_more, rows_core,
+	rows_option, rows_info, rows_more, rows_core, rows_uring,
 };
 
 /*
