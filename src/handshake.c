@@ -279,8 +279,8 @@ static bool rdsz_handshake_gives_up(const struct rdsz_path *path)
  * rdsz_handshake_go_on() - the next step of our side, if it is time for one
  * @path: path that is UP
  *
- * The ping stands behind what is queued already: it has a new sequence number, and what is sent
- * again has older ones, which the peer would take for duplicates behind it.
+ * The ping stands behind what has a number already: it gets a new one, and what is sent again has
+ * older ones, which the peer would take for duplicates behind it.
  *
  * Context: the path's state worker.
  */

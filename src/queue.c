@@ -5,7 +5,8 @@
  * What waits on a lane has no sequence number yet. The messages of one pair of sockets are a flow,
  * and go in the order in which they were sent; flows take turns, a message each. A flow whose next
  * message is small goes before those with a large one, so that a request of 256 bytes does not wait
- * for the megabytes of other sockets; but after RDSZ_QUICK_RUN of them a large one has its turn.
+ * for the megabytes of other sockets. A large one has its turn when those that went before it have
+ * cost as much as it does: so small and large messages have the same share, if both want it.
  *
  *   waiting (flows) --commit--> send_queue (numbered) --> TCP, or a reader on this machine
  *
@@ -16,10 +17,16 @@
  */
 #include "rdsz.h"
 
-/* Larger payloads are not small, and go by reference where the kernel can (see tcp_send.c). */
-#define RDSZ_QUICK_MAX	16384
+/* Smaller payloads are small; the others go by reference where the kernel can, see tcp_send.c. */
+#define RDSZ_QUICK_LEN	16384
 
-#define RDSZ_QUICK_RUN	64	/* messages that may go before a large one */
+/* What a small message costs beside its payload, in bytes of a large one: about its time. */
+#define RDSZ_QUICK_COST	1024
+
+static bool rdsz_message_is_quick(const struct rdsz_message *m)
+{
+	return m->len < RDSZ_QUICK_LEN;
+}
 
 static u32 rdsz_message_pair(const struct rdsz_message *m)
 {
@@ -28,7 +35,7 @@ static u32 rdsz_message_pair(const struct rdsz_message *m)
 
 static struct list_head *rdsz_queue_turns_of(struct rdsz_queue *q, const struct rdsz_message *m)
 {
-	return m->len < RDSZ_QUICK_MAX ? &q->quick : &q->turns;
+	return rdsz_message_is_quick(m) ? &q->quick : &q->turns;
 }
 
 /*
@@ -109,11 +116,11 @@ void rdsz_queue_left(struct rdsz_path *path, struct rdsz_message *m)
 
 static struct rdsz_message *rdsz_queue_next(struct rdsz_queue *q)
 {
-	bool quick = !list_empty(&q->quick) &&
-		(q->quick_run < RDSZ_QUICK_RUN || list_empty(&q->turns));
+	struct rdsz_message *quick, *large;
 
-	return list_first_entry_or_null(quick ? &q->quick : &q->turns, struct rdsz_message,
-					turn_node);
+	quick = list_first_entry_or_null(&q->quick, struct rdsz_message, turn_node);
+	large = list_first_entry_or_null(&q->turns, struct rdsz_message, turn_node);
+	return quick && (!large || q->quick_run < large->len) ? quick : large;
 }
 
 static void rdsz_queue_commit_one(struct rdsz_path *path, struct rdsz_message *m)
@@ -121,7 +128,10 @@ static void rdsz_queue_commit_one(struct rdsz_path *path, struct rdsz_message *m
 {
 	struct rdsz_queue *q = &path->queue;
 
-	q->quick_run = m->len < RDSZ_QUICK_MAX && !list_empty(&q->turns) ? q->quick_run + 1 : 0;
+	if (rdsz_message_is_quick(m) && !list_empty(&q->turns))
+		q->quick_run += m->len + RDSZ_QUICK_COST;
+	else
+		q->quick_run = 0;
 	rdsz_queue_left(path, m);
 	m->hdr.seq = cpu_to_be64(path->next_tx_seq++);
 	list_move_tail(&m->path_node, &path->send_queue);

@@ -505,6 +505,7 @@ enum {
 	RDSZ_PATH_SEND_AGAIN,	/* no memory to transmit: the state worker starts it again */
 	RDSZ_PATH_RECV_AGAIN,	/* nor to receive: likewise */
 	RDSZ_PATH_TX_FULL,	/* TCP is full: transmission waits for write space */
+	RDSZ_PATH_TX_AHEAD,	/* no pass is begun before TCP has sent more of what it has */
 	RDSZ_PATH_WATCHED,	/* the stall watchdog will look */
 	RDSZ_PATH_UNTOLD,	/* a sender wants to know of failed connects (lane 0) */
 	RDSZ_PATH_HELLO_DUE,	/* our handshake ping must be queued */
@@ -538,7 +539,7 @@ enum rdsz_peer_kind {
  * @quick: flows whose first message is small, by turn_node of it, whose turn it is first
  * @turns: the other flows, likewise
  * @flows: first message of each flow, by pair_node
- * @quick_run: small messages that went while others waited, since the last of those
+ * @quick_run: what small messages cost that went while others waited, since the last of those
  */
 struct rdsz_queue {
 	struct list_head	waiting;

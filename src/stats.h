@@ -88,7 +88,7 @@
 	X(zc_pass_waits,		"passes that waited for an earlier completion of TCP") \
 	X(zc_pass_refused,		"passes copied because TCP refused zerocopy") \
 	X(tcp_send_calls,		"calls into TCP to send") \
-	X(tcp_unsent_waits,		"passes put off: TCP had not sent much yet") \
+	X(tcp_unsent_waits,		"passes put off: TCP had much left to send") \
 	X(tcp_connects,			"connections we dialled") \
 	X(tcp_accepts,			"connections accepted") \
 	X(tcp_wakeups_sent,		"wake-up connections we made") \

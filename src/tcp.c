@@ -98,7 +98,7 @@ static void rdsz_tcp_attach(struct rdsz_tcp *tcp)
 	sk->sk_state_change = rdsz_tcp_state_change;
 	sk->sk_write_space = rdsz_tcp_write_space;
 	write_unlock_bh(&sk->sk_callback_lock);
-	/* Set for good: TCP calls write_space at each acknowledgement that frees something. */
+	/* Set for good: TCP calls write_space whenever something was acknowledged or sent. */
 	set_bit(SOCK_NOSPACE, &tcp->sock->flags);
 }
 
@@ -138,6 +138,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 	rdsz_conn_hold(path->conn);
 	rdsz_handshake_connected(path);
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
+	clear_bit(RDSZ_PATH_TX_AHEAD, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);
 	rdsz_tcp_set(path, tcp);
 	rdsz_tcp_tune(sock, &path->conn->rn->sysctl);

@@ -32,7 +32,8 @@
 
 /*
  * With so many bytes that TCP has not sent yet no pass is begun: it could not be overtaken any more
- * by what a socket sends next. Enough for the worker to come in time.
+ * by what a socket sends next. The worker is woken when half of it is left, so that it comes in
+ * time and has more than a little to do.
  */
 #define RDSZ_UNSENT_MAX		(512 * 1024)
 
@@ -473,46 +474,53 @@ static int rdsz_pass_send(struct rdsz_path *path, struct rdsz_pass *pass, size_t
 	return 0;
 }
 
-/* TCP has got much that it has not sent yet. */
-static bool rdsz_tcp_has_enough(const struct sock *sk)
-{
-	const struct tcp_sock *tp = tcp_sk(sk);
-
-	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_nxt) > RDSZ_UNSENT_MAX;
-}
-
-static bool rdsz_tcp_takes_more(const struct sock *sk)
-{
-	return sk_stream_is_writeable(sk) && !rdsz_tcp_has_enough(sk);
-}
-
 /*
- * Wait for TCP: its write-space call will kick the path. False if that call came too early to see
+ * TCP is full: its write-space call will kick the path. False if that call came too early to see
  * the bit, as it does where the peer is on this machine and acknowledges from within the send.
  */
-static bool rdsz_tcp_wait(struct rdsz_path *path)
+static bool rdsz_tcp_is_full(struct rdsz_path *path)
 {
+	rdsz_stat_inc(path->conn->rn, tcp_sndbuf_full);
 	set_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	smp_mb__after_atomic();	/* set the bit, then look; pairs with rdsz_tcp_write_space() */
-	if (!rdsz_tcp_takes_more(path->tcp->sock->sk))
+	if (!sk_stream_is_writeable(path->tcp->sock->sk))
 		return true;
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	return false;
 }
 
-static bool rdsz_tcp_is_full(struct rdsz_path *path)
+/* What TCP has, and has not sent once. */
+static u32 rdsz_tcp_unsent(const struct sock *sk)
 {
-	rdsz_stat_inc(path->conn->rn, tcp_sndbuf_full);
-	return rdsz_tcp_wait(path);
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_nxt);
 }
 
-/* It is too early for another pass. */
+/* Messages, or what goes before them. Who adds to it kicks the path after that. */
+static bool rdsz_path_is_dry(const struct rdsz_path *path)
+{
+	return rdsz_queue_is_empty(path) && !test_bit(RDSZ_PATH_MAP_DUE, &path->flags) &&
+		!test_bit(RDSZ_PATH_ACK_DUE, &path->flags);
+}
+
+/*
+ * There is something for another pass, but it is too early: the write-space call will kick the
+ * path. False also if that call came too early.
+ */
 static bool rdsz_tcp_is_ahead(struct rdsz_path *path)
 {
-	if (likely(!rdsz_tcp_has_enough(path->tcp->sock->sk)) || !rdsz_tcp_wait(path))
+	const struct sock *sk = path->tcp->sock->sk;
+
+	if (likely(rdsz_tcp_unsent(sk) <= RDSZ_UNSENT_MAX) || rdsz_path_is_dry(path))
 		return false;
-	rdsz_stat_inc(path->conn->rn, tcp_unsent_waits);
-	return true;
+	if (!test_and_set_bit(RDSZ_PATH_TX_AHEAD, &path->flags))
+		rdsz_stat_inc(path->conn->rn, tcp_unsent_waits);
+	smp_mb__after_atomic();	/* set the bit, then look; pairs with rdsz_tcp_write_space() */
+	if (rdsz_tcp_unsent(sk) > RDSZ_UNSENT_MAX / 2)
+		return true;
+	clear_bit(RDSZ_PATH_TX_AHEAD, &path->flags);
+	return false;
 }
 
 /* A transmit run goes on with its pass. Returns 0 if it may go on after that, too. */
@@ -598,7 +606,10 @@ static void rdsz_tcp_has_room(struct rdsz_path *path)
 		rdsz_path_kick(path, false);
 }
 
-/* Something was acknowledged. The lock of the TCP socket is held, by softirq or by a process. */
+/*
+ * Something was acknowledged, or sent. The lock of the TCP socket is held, by softirq or by a
+ * process.
+ */
 void rdsz_tcp_write_space(struct sock *sk)
 {
 	struct rdsz_tcp *tcp;
@@ -609,9 +620,12 @@ void rdsz_tcp_write_space(struct sock *sk)
 		rdsz_stat_inc(tcp->path->conn->rn, tcp_write_space_calls);
 		WRITE_ONCE(tcp->last_seen_una, tcp_sk(sk)->snd_una);
 		rdsz_path_acked(tcp->path, tcp_sk(sk)->snd_una);
-		smp_mb();	/* free, then look at the bit; pairs with rdsz_tcp_wait() */
-		if (rdsz_tcp_takes_more(sk))
+		smp_mb();	/* free, then look at the bits; pairs with those who set them */
+		if (sk_stream_is_writeable(sk))
 			rdsz_tcp_has_room(tcp->path);
+		if (rdsz_tcp_unsent(sk) <= RDSZ_UNSENT_MAX / 2 &&
+		    test_and_clear_bit(RDSZ_PATH_TX_AHEAD, &tcp->path->flags))
+			rdsz_path_kick(tcp->path, false);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }

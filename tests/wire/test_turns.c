@@ -16,8 +16,8 @@
 #define SMALL 256
 #define SPACE (64 << 20)	/* send buffer: nothing is refused */
 #define BACKLOG 24		/* large messages */
-#define TCP_HAS 5		/* of them, at most: what it has not sent, and the peer has not read */
-#define QUICK_RUN 64		/* small messages that may go before a large one */
+#define TCP_HAS 5		/* of them, at most: not sent yet, or not read by the peer */
+#define QUICK_RUN (LARGE / (SMALL + 1024))	/* small ones that cost as much as a large one */
 
 /* A socket of the module beside the peer's own, with what was sent by it and has arrived. */
 struct sender {
@@ -114,7 +114,7 @@ static void unsent__is_bounded(void **state)
 		next_arrives(&peer, &bulk, 1);
 }
 
-/* However many small ones there are. */
+/* However many small ones there are: both kinds have the same share. */
 static void large__has_its_turn(void **state)
 {
 	struct sender senders[3];
@@ -123,13 +123,13 @@ static void large__has_its_turn(void **state)
 
 	senders[1] = sender_open(&peer);
 	senders[2] = sender_open(&peer);
-	for (i = 0; i < 20 * QUICK_RUN; i++)
+	for (i = 0; i < 4 * QUICK_RUN; i++)
 		sender_sends(&peer, &senders[1], SMALL);
 	sender_sends(&peer, &senders[2], LARGE);
 	while (next_arrives(&peer, senders, 3) != 2)
 		;
-	/* The backlog and this one take turns. */
-	assert_in_range(senders[1].arrived, QUICK_RUN, 3 * QUICK_RUN);
+	/* The backlog and this one take turns, and the backlog was first. */
+	assert_in_range(senders[1].arrived, QUICK_RUN, 2 * QUICK_RUN + 2);
 	while (senders[1].arrived < senders[1].sent)
 		next_arrives(&peer, senders, 3);
 }
