@@ -628,7 +628,7 @@ static size_t messages_agree(const struct netns *ns, int name, const char *queue
 		assert_true(json_is(line, "peer", info_address(m->faddr)));
 		assert_int_equal(json_number(line, "local_port"), port);
 		assert_int_equal(json_number(line, "peer_port"), ntohs(m->fport));
-		if (strcmp(queue, "receive"))
+		if (strcmp(queue, "receive") && m->seq)	/* what waits has none yet */
 			assert_true(json_number(line, "seq") == (long long)m->seq);
 		found++;
 	}
