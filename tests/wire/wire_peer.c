@@ -157,6 +157,7 @@ struct peer peer_up(void **state)
 	peer_wait_hello(&peer);
 	peer_answer_hello(&peer);
 	peer_expect_moved(&peer, "conn_up", 1);
+	peer_expect_moved(&peer, "cong_update_received", 1);
 	peer_remember(&peer);
 	return peer;
 }
