@@ -498,8 +498,10 @@ static void duel__with_much_waiting(void **state)
 
 /* ---- more to send again than may be retained ---- */
 
-#define RETAINED_MAX 32	/* of 1 MiB; what is with TCP by then comes on top */
-#define MANY 56
+#define CHUNK 65536
+/* 32 MiB, counting 512 bytes and the payload for each. Passes have four, so 512 are sent. */
+#define RETAINED_MAX 509
+#define MANY 900
 
 /* So many messages, at least, has TCP acknowledged, and the far RDS has not. */
 static int64_t retained_now(const struct netns *ns)
@@ -530,13 +532,13 @@ static void retain_all_that_may_be(const struct ends *ends)
 	struct counters before;
 	size_t i;
 
-	assert_int_equal(rds_set_buffers(ends->tx, 2 * MANY * MIB, 0), 0);
-	assert_int_equal(rds_set_buffers(ends->rx, 0, 2 * MANY * MIB), 0);
+	assert_int_equal(rds_set_buffers(ends->tx, 2 * MANY * CHUNK, 0), 0);
+	assert_int_equal(rds_set_buffers(ends->rx, 0, 2 * MANY * CHUNK), 0);
 	assert_int_equal(netns_sysctl_set(&topology->ns[1], "rcv_mem_max", MIB), 0);
 	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 	topology_blackhole(topology, 0, true);
 	for (i = 0; i < MANY; i++)
-		send_pattern(ends->tx, MIB, (uint32_t)i, &ends->far);
+		send_pattern(ends->tx, CHUNK, (uint32_t)i, &ends->far);
 	topology_blackhole(topology, 0, false);
 	assert_true(counter_wait(&topology->ns[0], &before, "retain_full", 1,
 				 deadline_in(4 * DEADLINE_USUAL_MS)));
@@ -560,16 +562,19 @@ static void again__more_than_may_be_retained(void **state)
 	there_and_back(&ends, 9000);
 	retain_all_that_may_be(&ends);
 
-	/* The next connection has a small buffer; the far RDS reads when all has come again. */
+	/*
+	 * The next connection has a buffer for less than a message, so that all but the last are
+	 * acknowledged when the handshake's turn comes. The far RDS reads when all has come again.
+	 */
 	assert_int_equal(counters_read(near, &before), 0);
-	assert_int_equal(netns_sysctl_set(near, "tcp_sndbuf", MIB / 4), 0);
+	assert_int_equal(netns_sysctl_set(near, "tcp_sndbuf", CHUNK / 4), 0);
 	diag_kill(near, RDS_TCP_PORT);
 	assert_true(counter_wait(near, &before, "msg_retained_done", RETAINED_MAX,
 				 deadline_in(DEADLINE_USUAL_MS)));
 	wait_retained(near);
-	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 4 * MANY * MIB), 0);
+	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 4 * MANY * CHUNK), 0);
 	for (i = 0; i < MANY; i++)
-		receive_pattern(ends.rx, MIB, (uint32_t)i, &ends.near);
+		receive_pattern(ends.rx, CHUNK, (uint32_t)i, &ends.near);
 	there_and_back(&ends, 9001);
 }
 
