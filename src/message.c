@@ -93,6 +93,27 @@ void rdsz_message_release_space(struct rdsz_message *m)
 	rdsz_message_put(m);
 }
 
+/**
+ * rdsz_message_sender() - the socket in whose send buffer a message is
+ * @m: message; the caller holds a reference
+ *
+ * It may have let go of the message meanwhile, and then be on its way to be freed, which takes an
+ * RCU period.
+ *
+ * Return: the socket, with a reference, or NULL.
+ */
+struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m)
+{
+	struct rdsz_sock *rs = NULL;
+
+	rcu_read_lock();
+	if (m->rs && test_bit(RDSZ_MSG_ON_SOCK, &m->flags) &&
+	    refcount_inc_not_zero(&m->rs->sk.sk_refcnt))
+		rs = m->rs;
+	rcu_read_unlock();
+	return rs;
+}
+
 /* Lock the path that a message is on; it may change until then. */
 struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m)
 	__acquires(&m->path->lock)

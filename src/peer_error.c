@@ -41,22 +41,6 @@ lost:
 	rdsz_sock_wake(rs, EPOLLERR);
 }
 
-/*
- * The sender of a queued message, with a reference. It may have let go of the message meanwhile,
- * and then be on its way to be freed, which takes an RCU period.
- */
-static struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m)
-{
-	struct rdsz_sock *rs = NULL;
-
-	rcu_read_lock();
-	if (m->rs && test_bit(RDSZ_MSG_ON_SOCK, &m->flags) &&
-	    refcount_inc_not_zero(&m->rs->sk.sk_refcnt))
-		rs = m->rs;
-	rcu_read_unlock();
-	return rs;
-}
-
 /* One record for each socket and attempt, however many messages wait. */
 static void rdsz_peer_error_tell(struct rdsz_message *m, u64 attempt, int err)
 	__must_hold(&m->path->lock)

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "iter.h"
+#include "memcg.h"
 #include "payload.h"
 #include "trace.h"
 
@@ -244,6 +245,34 @@ static void rdsz_count_converted(struct rdsz_message *m)
 	spin_unlock_bh(&path->lock);
 }
 
+/*
+ * The copy that ends a pin, charged to the memory cgroup of the socket in whose bounds it is. A
+ * cgroup that is full must not keep pages pinned: then it is charged to nobody.
+ */
+static struct rdsz_payload *rdsz_pin_copy(const struct rdsz_payload *old, struct rdsz_sock *rs)
+{
+	struct mem_cgroup *before = rdsz_memcg_enter(&rs->sk);
+	struct rdsz_payload *copy;
+
+	copy = rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT | __GFP_ACCOUNT);
+	rdsz_memcg_leave(before);
+	return copy ?: rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT);
+}
+
+/* What is in no send buffer any more counts for the bounds of the path alone. */
+static struct rdsz_payload *rdsz_pin_copy_sent(const struct rdsz_payload *old,
+					       const struct rdsz_message *m)
+{
+	struct rdsz_sock *rs = rdsz_message_sender(m);
+	struct rdsz_payload *copy;
+
+	if (!rs)
+		return rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT);
+	copy = rdsz_pin_copy(old, rs);
+	sock_put(&rs->sk);
+	return copy;
+}
+
 /* Returns false when memory is short: try again later. */
 static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 {
@@ -251,7 +280,7 @@ static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 	struct rdsz_message *m;
 
 	while ((old = rdsz_find_overdue(path, hold, &m))) {
-		copy = rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT);
+		copy = rdsz_pin_copy_sent(old, m);
 		if (copy)
 			rdsz_swap_payload(&m->payload, &rdsz_message_lock_path(m)->lock, old, copy);
 		rdsz_count_converted(m);
@@ -289,7 +318,7 @@ static bool rdsz_convert_sock(struct rdsz_sock *rs, unsigned long hold)
 	struct rdsz_incoming *inc;
 
 	while ((old = rdsz_find_unread(rs, hold, &inc))) {
-		copy = rdsz_payload_duplicate(old, RDSZ_GFP_CONVERT);
+		copy = rdsz_pin_copy(old, rs);
 		if (copy) {
 			spin_lock_bh(&rs->queue_lock);
 			rdsz_swap_payload(&inc->payload, &rs->queue_lock, old, copy);

@@ -883,6 +883,7 @@ void rdsz_message_release_space(struct rdsz_message *m);
 void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space);
 void rdsz_messages_give_space(struct list_head *space);
 bool rdsz_message_dequeue(struct rdsz_message *m);
+struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m);
 struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m) __acquires(&m->path->lock);
 u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to);
 

@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "ends.h"
 #include "suite.h"
+#include "zc.h"
 
 #define ROOT "/tmp/rdsz-cgroup"
 #define GROUP ROOT "/rdsz"
@@ -221,6 +222,54 @@ static void unsent__is_charged(void **state)
 	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
 }
 
+/*
+ * Pages that are pinned too long are replaced by a copy, by a worker: the copy is the sender's. A
+ * group that has no room keeps no page pinned: then it is nobody's.
+ */
+static void converted(void **state, const char *max, bool charged)
+{
+	struct ends ends = { .topology = *state, .far = nobody_home(*state) };
+	const struct netns *near = &ends.topology->ns[0];
+	unsigned char *buffer = zc_buffer(MESSAGE);
+	struct counters before;
+	const int count = 64;
+	long pinned;
+	int i;
+
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	ends.tx = topology_near(ends.topology, &ends.near);
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+	assert_int_equal(rds_set_buffers(ends.tx, 64 * MIB, 0), 0);
+	assert_int_equal(zc_force(ends.tx), 0);
+	assert_int_equal(put(GROUP "/memory.max", max), 0);
+	/* The pages are of another group, so all that this one gets are the copies. */
+	assert_int_equal(counters_read(near, &before), 0);
+	for (i = 0; i < count; i++)
+		zc_send(&ends, buffer, MESSAGE, (uint32_t)i);
+	pinned = get("memory.current", "");
+	assert_in_range(pinned, 0, 2 * MIB);
+	assert_true(counter_wait(near, &before, "zc_copied_converted", count,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	if (charged)
+		assert_true(wait_used(pinned + count * MESSAGE, pinned + 2 * count * MESSAGE));
+	else
+		assert_true(wait_used(0, 2 * MIB));
+	topology_close(ends.topology, ends.tx);
+	assert_true(wait_used(0, 0));
+	assert_int_equal(put(GROUP "/memory.max", "max"), 0);
+	zc_buffer_free(buffer, MESSAGE);
+}
+
+static void converted__is_charged(void **state)
+{
+	converted(state, "max", true);
+}
+
+static void converted__in_a_full_group(void **state)
+{
+	converted(state, "1M", false);
+}
+
 static void add(struct suite *suite, const char *name, CMUnitTestFunction function,
 		const struct variant *variants)
 {
@@ -243,5 +292,7 @@ int main(int argc, char **argv)
 	add(&suite, "unread__full_group_is_congestion", unread__full_group_is_congestion,
 	    variants_one);
 	add(&suite, "unsent__is_charged", unsent__is_charged, variants_one);
+	add(&suite, "converted__is_charged", converted__is_charged, variants_one);
+	add(&suite, "converted__in_a_full_group", converted__in_a_full_group, variants_one);
 	return suite_run(&suite, argc, argv);
 }
