@@ -19,6 +19,7 @@
  */
 #include "hrtimer_compat.h"
 #include "rdsz.h"
+#include "trace.h"
 
 #define RDSZ_ACK_MSGS		64
 #define RDSZ_ACK_BYTES		(256 * 1024)
@@ -186,7 +187,7 @@ bool rdsz_ack_learn(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 	if (ack <= path->peer_ack || !rdsz_ack_spoken(path))
 		return true;
 	if (ack >= READ_ONCE(path->next_tx_seq)) {
-		rdsz_stat_inc(path->conn->rn, recv_drop_bad_ack);
+		rdsz_drop_frame(path, hdr, recv_drop_bad_ack);
 		return false;
 	}
 	WRITE_ONCE(path->peer_ack, ack);

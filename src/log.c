@@ -10,7 +10,7 @@
 #include "rdsz.h"
 
 #define RDSZ_LOG_INTERVAL	(5 * HZ)
-#define RDSZ_LOG_BURST		10
+#define RDSZ_LOG_BURST		32	/* four connections of eight lanes */
 
 static const char * const rdsz_drop_texts[] = {
 	[RDSZ_DROP_NONE]	= "no reason",

@@ -6,6 +6,7 @@
  * connection. Between the probe ports both are handshakes, see handshake.c.
  */
 #include "rdsz.h"
+#include "trace.h"
 
 /*
  * Of each second's pings the last ones are kept for the probe port: lanes and acknowledgements need
@@ -32,7 +33,7 @@ void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 		return;		/* port 0 to port 0 asks for nothing */
 	if (!rdsz_bucket_take(&path->pings, READ_ONCE(rn->sysctl.ping_rate),
 			      rdsz_hdr_is_handshake(hdr) ? 0 : RDSZ_PROBE_RESERVE)) {
-		rdsz_stat_inc(rn, recv_drop_ping_rate);
+		rdsz_drop_frame(path, hdr, recv_drop_ping_rate);
 		return;
 	}
 	rdsz_stat_inc(rn, recv_ping);
@@ -42,7 +43,7 @@ void rdsz_ping_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 		m = rdsz_message_alloc(path, NULL, 0, hdr->dport, hdr->sport,
 				       GFP_ATOMIC | __GFP_NOWARN);
 	if (!m) {
-		rdsz_stat_inc(rn, recv_drop_ping);
+		rdsz_drop_frame(path, hdr, recv_drop_ping);
 		return;
 	}
 	set_bit(RDSZ_MSG_PONG, &m->flags);

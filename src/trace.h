@@ -265,7 +265,7 @@ TRACE_EVENT(rds_zc_congestion,
 		  __entry->addr, __entry->port, __entry->peer, __entry->congested)
 );
 
-/* A received message was dropped, or a send refused; reason is the counter that moved. */
+/* A frame of a peer was dropped, or a send refused; reason is the counter that moved. */
 TRACE_EVENT(rds_zc_drop,
 	TP_PROTO(const struct rdsz_net *rn, enum rdsz_stat reason, const struct rdsz_endpoint *from,
 		 const struct rdsz_endpoint *to, u32 len),
@@ -315,6 +315,18 @@ static inline void rdsz_trace_message(const struct rdsz_message *m, enum rdsz_tr
 do {											\
 	rdsz_stat_inc(rn, name);							\
 	trace_rds_zc_drop(rn, RDSZ_STAT_##name, from, to, len);				\
+} while (0)
+
+/* The same for a frame of a peer. */
+#define rdsz_drop_frame(path, hdr, name)						\
+do {											\
+	struct rdsz_conn *__conn = (path)->conn;					\
+	struct rdsz_endpoint __from = rdsz_conn_endpoint(__conn, &__conn->key.peer,	\
+							 (hdr)->sport);			\
+	struct rdsz_endpoint __to = rdsz_conn_endpoint(__conn, &__conn->key.local,	\
+						       (hdr)->dport);			\
+											\
+	rdsz_drop(__conn->rn, name, &__from, &__to, be32_to_cpu((hdr)->len));		\
 } while (0)
 
 #endif /* RDSZ_TRACE_HELPERS */
