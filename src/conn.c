@@ -191,6 +191,14 @@ static void rdsz_conn_list(struct rdsz_net *rn, struct rdsz_conn *conn)
 	list_add_tail(&conn->list, &rn->conn_list);
 }
 
+/* For dumps of lanes: a conn has more of them. Process context. */
+void rdsz_conns_changed(struct rdsz_net *rn)
+{
+	spin_lock_bh(&rn->conn_lock);
+	rn->conn_gen++;
+	spin_unlock_bh(&rn->conn_lock);
+}
+
 static void rdsz_conn_unlist(struct rdsz_net *rn, struct rdsz_conn *conn)
 	__must_hold(&rn->conn_lock)
 {

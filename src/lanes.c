@@ -4,9 +4,10 @@
  *
  * The pairs of sockets of a conn are spread over 64 buckets, by a hash of ports and addresses; a
  * bucket's lane is its number modulo 8. All pairs of a bucket change lanes together. The hash does
- * not tell the two ends apart, so an answer goes by the lane of its question, and the
- * acknowledgements of TCP and of delivery go with it instead of in packets of their own. A conn
- * starts with lane 0 alone, so each bucket passes, once other lanes are up, through
+ * not tell the two ends apart, and its seed is made of the incarnations of both, so an answer goes
+ * by the lane of its question, and the acknowledgements of TCP and of delivery go with it instead
+ * of in packets of their own; and who chooses ports cannot choose the lane. A conn starts with lane
+ * 0 alone, so each bucket passes, once other lanes are up, through
  *
  *   on lane 0 -----------> moving ------------> moved
  *             its lane is         nothing of it
@@ -17,7 +18,9 @@
  * message overtakes an earlier one of its pair, no other pair waits, and nobody polls.
  *
  * A peer that was restarted has to agree on lanes anew. Until it does, the queues of the other
- * lanes are appended to that of lane 0, and their buckets are back on lane 0.
+ * lanes are appended to that of lane 0, and their buckets are back on lane 0. With the peer's
+ * incarnation the seed is another: no bucket leaves lane 0 before all are there, and are dealt
+ * anew.
  *
  * moved is changed under the locks of lane 0 and of the lane, in this order, so either is enough to
  * rely on it.
@@ -30,13 +33,26 @@
 /* Its objects would take a slot of 8 KiB of kmalloc each. */
 static struct kmem_cache *rdsz_lanes_cache;
 
-/* The peer, be it of another byte order, finds the same; so there is no seed either. */
-static unsigned int rdsz_lane_bucket(const struct rdsz_conn *conn, __be16 sport, __be16 dport)
+/* What both ends know, and no program that may not look at everything here. */
+static u32 rdsz_lanes_seed(const struct rdsz_conn *conn)
+{
+	return conn->rn->gen_num ^ READ_ONCE(conn->peer_gen);
+}
+
+/* Were the buckets dealt for a peer that has been restarted since? */
+static bool rdsz_lanes_stale(const struct rdsz_conn *conn, const struct rdsz_lanes *lanes)
+{
+	return READ_ONCE(lanes->seed) != rdsz_lanes_seed(conn);
+}
+
+/* The peer, be it of another byte order, finds the same. */
+static unsigned int rdsz_lane_bucket(const struct rdsz_conn *conn, u32 seed, __be16 sport,
+				     __be16 dport)
 {
 	__be32 hosts = conn->key.local.s6_addr32[3] ^ conn->key.peer.s6_addr32[3];
 	u16 a = be16_to_cpu(sport), b = be16_to_cpu(dport);
 
-	return jhash_3words(min(a, b), max(a, b), be32_to_cpu(hosts), 0) % RDSZ_BUCKETS;
+	return jhash_3words(min(a, b), max(a, b), be32_to_cpu(hosts), seed) % RDSZ_BUCKETS;
 }
 
 static unsigned int rdsz_bucket_lane(unsigned int bucket)
@@ -58,15 +74,46 @@ static void rdsz_lanes_count(struct rdsz_lanes *lanes, struct rdsz_message *m)
 	lanes->on_zero[m->bucket]++;
 }
 
-static void rdsz_lanes_count_queue(struct rdsz_conn *conn, struct rdsz_lanes *lanes,
-				   struct list_head *queue)
+static void rdsz_lanes_deal_queue(struct rdsz_conn *conn, struct rdsz_lanes *lanes,
+				  struct list_head *queue)
 {
 	struct rdsz_message *m;
 
 	list_for_each_entry(m, queue, path_node) {
-		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
+		clear_bit(RDSZ_MSG_ON_ZERO, &m->flags);
+		m->bucket = rdsz_lane_bucket(conn, lanes->seed, m->hdr.sport, m->hdr.dport);
 		rdsz_lanes_count(lanes, m);
 	}
+}
+
+/* All buckets are on lane 0, whose lock is held: which messages there are in which? */
+static void rdsz_lanes_deal(struct rdsz_conn *conn, struct rdsz_lanes *lanes)
+{
+	WRITE_ONCE(lanes->seed, rdsz_lanes_seed(conn));
+	memset(lanes->on_zero, 0, sizeof(lanes->on_zero));
+	rdsz_lanes_deal_queue(conn, lanes, &conn->path.retained);
+	rdsz_lanes_deal_queue(conn, lanes, &conn->path.retrans);
+	rdsz_lanes_deal_queue(conn, lanes, &conn->path.send_queue);
+	rdsz_lanes_deal_queue(conn, lanes, &conn->path.queue.waiting);
+}
+
+/* True if they were; the lock of lane 0 is held. */
+static bool rdsz_lanes_deal_anew(struct rdsz_conn *conn, struct rdsz_lanes *lanes)
+{
+	lockdep_assert_held(&conn->path.lock);
+	if (!rdsz_lanes_stale(conn, lanes) || lanes->moved || lanes->moving)
+		return false;
+	rdsz_lanes_deal(conn, lanes);
+	return true;
+}
+
+/* May buckets be on lanes of their own, with this incarnation of the peer? */
+bool rdsz_lanes_agreed(const struct rdsz_conn *conn)
+{
+	const struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
+
+	return READ_ONCE(conn->spread) == RDSZ_SPREAD_AGREED &&
+		!(lanes && rdsz_lanes_stale(conn, lanes));
 }
 
 int __init rdsz_lanes_init(void)
@@ -88,7 +135,7 @@ void rdsz_lanes_free(struct rdsz_lanes *lanes)
 }
 
 /**
- * rdsz_lanes_need() - have lanes 1 to 7
+ * rdsz_lanes_need() - have lanes 1 to 7, and the buckets dealt for the present peer
  * @conn: conn
  *
  * Context: process, may sleep.
@@ -99,8 +146,13 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 	struct rdsz_lanes *lanes;
 	int i;
 
-	if (READ_ONCE(conn->lanes))
+	lanes = READ_ONCE(conn->lanes);
+	if (lanes) {
+		spin_lock_bh(&conn->path.lock);
+		rdsz_lanes_deal_anew(conn, lanes);
+		spin_unlock_bh(&conn->path.lock);
 		return 0;
+	}
 	lanes = kmem_cache_zalloc(rdsz_lanes_cache, GFP_KERNEL);
 	if (!lanes)
 		return -ENOMEM;
@@ -111,15 +163,15 @@ int rdsz_lanes_need(struct rdsz_conn *conn)
 	}
 	spin_lock_bh(&conn->path.lock);
 	if (!conn->lanes) {
-		rdsz_lanes_count_queue(conn, lanes, &conn->path.retained);
-		rdsz_lanes_count_queue(conn, lanes, &conn->path.retrans);
-		rdsz_lanes_count_queue(conn, lanes, &conn->path.send_queue);
-		rdsz_lanes_count_queue(conn, lanes, &conn->path.queue.waiting);
+		rdsz_lanes_deal(conn, lanes);
 		smp_store_release(&conn->lanes, lanes);	/* pairs with rdsz_conn_lane() */
 		lanes = NULL;
 	}
 	spin_unlock_bh(&conn->path.lock);
-	rdsz_lanes_free(lanes);
+	if (lanes)
+		rdsz_lanes_free(lanes);	/* somebody else was faster */
+	else
+		rdsz_conns_changed(conn->rn);
 	return 0;
 }
 
@@ -153,8 +205,7 @@ static struct rdsz_path *rdsz_lanes_place(struct rdsz_conn *conn, struct rdsz_la
 	bool moving = lanes->moving & BIT_ULL(m->bucket);
 
 	lockdep_assert_held(&zero->lock);
-	if (own == zero || (!moving && (READ_ONCE(conn->spread) != RDSZ_SPREAD_AGREED ||
-					!rdsz_path_is_up(own)))) {
+	if (own == zero || (!moving && !(rdsz_lanes_agreed(conn) && rdsz_path_is_up(own)))) {
 		rdsz_lanes_count(lanes, m);
 		rdsz_path_add(zero, m);
 		return zero;
@@ -183,13 +234,16 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 	struct rdsz_conn *conn = m->path->conn;
 	struct rdsz_path *zero = &conn->path, *path;
 	struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
+	u32 seed = lanes ? READ_ONCE(lanes->seed) : 0;
 
 	if (lanes)
-		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
+		m->bucket = rdsz_lane_bucket(conn, seed, m->hdr.sport, m->hdr.dport);
 	if (lanes && rdsz_bucket_moved(lanes, m->bucket)) {
 		path = rdsz_conn_lane(conn, rdsz_bucket_lane(m->bucket));
 		spin_lock_bh(&path->lock);
-		if (likely(rdsz_bucket_moved(lanes, m->bucket))) {
+		/* A bit that is set after a deal is seen with the new seed: by the same lock. */
+		if (likely(rdsz_bucket_moved(lanes, m->bucket) &&
+			   READ_ONCE(lanes->seed) == seed)) {
 			rdsz_path_add(path, m);
 			spin_unlock_bh(&path->lock);
 			return path;
@@ -202,7 +256,7 @@ struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m)
 		rdsz_path_add(zero, m);
 		path = zero;
 	} else {
-		m->bucket = rdsz_lane_bucket(conn, m->hdr.sport, m->hdr.dport);
+		m->bucket = rdsz_lane_bucket(conn, lanes->seed, m->hdr.sport, m->hdr.dport);
 		path = rdsz_lanes_place(conn, lanes, m);
 	}
 	spin_unlock_bh(&zero->lock);
@@ -217,7 +271,7 @@ struct rdsz_path *rdsz_lanes_of_ports(struct rdsz_conn *conn, __be16 sport, __be
 
 	if (!lanes)
 		return &conn->path;
-	bucket = rdsz_lane_bucket(conn, sport, dport);
+	bucket = rdsz_lane_bucket(conn, READ_ONCE(lanes->seed), sport, dport);
 	lane = rdsz_bucket_moved(lanes, bucket) ? rdsz_bucket_lane(bucket) : 0;
 	return rdsz_conn_lane(conn, lane);
 }
@@ -297,6 +351,7 @@ void rdsz_lanes_fold(struct rdsz_path *path)
 	struct rdsz_message *m, *next;
 	unsigned int bucket;
 	LIST_HEAD(rest);
+	bool dealt;
 
 	spin_lock_bh(&conn->path.lock);
 	spin_lock_nested(&path->lock, SINGLE_DEPTH_NESTING);
@@ -308,7 +363,10 @@ void rdsz_lanes_fold(struct rdsz_path *path)
 		conn->lanes->moving &= ~BIT_ULL(bucket);
 	}
 	spin_unlock(&path->lock);
+	dealt = rdsz_lanes_deal_anew(conn, conn->lanes);
 	spin_unlock_bh(&conn->path.lock);
+	if (dealt)
+		rdsz_path_poke(&conn->path, 0);	/* it dials the lanes again */
 	list_for_each_entry_safe(m, next, &rest, path_node) {
 		list_del_init(&m->path_node);
 		rdsz_message_put(m);

@@ -5,12 +5,13 @@
  *
  * docs/netlink/rds_zc.yaml is the contract. Requests are checked by strict policies, every refusal
  * says why in an extack, and everything is about the namespace of the socket that asks. Sockets of
- * other users and sequence numbers are shown only to whoever has CAP_NET_ADMIN in the user
- * namespace that owns the network namespace.
+ * other users, sequence numbers and incarnations are shown only to whoever has CAP_NET_ADMIN in the
+ * user namespace that owns the network namespace.
  *
  * Dumps hold no lock between entries. They go by the numbers of sockets and conns, so an entry that
- * is there all the time is told exactly once; and they carry the generation of the list, so that
- * NLM_F_DUMP_INTR tells when it changed meanwhile.
+ * is there all the time is told exactly once; and they carry the generation of the list (of sockets,
+ * of conns and their lanes), so that NLM_F_DUMP_INTR tells when it changed meanwhile. The messages
+ * in the queues of a socket are no such list: they come and go while they are told.
  */
 #include <linux/module.h>
 #include <net/ipv6.h>
@@ -80,6 +81,15 @@ u32 rdsz_nl_transport(int transport)
 	}
 }
 
+/*
+ * Which lane a pair of sockets takes depends on the incarnations of both ends (lanes.c), so they
+ * are not for everybody.
+ */
+int rdsz_nl_put_incarnation(struct sk_buff *skb, struct sk_buff *request, int attr, u32 gen)
+{
+	return rdsz_nl_is_admin(request) ? nla_put_u32(skb, attr, gen) : 0;
+}
+
 /* Errno or NULL; begins an entry of a dump whose list has this generation. */
 void *rdsz_nl_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd, u32 gen)
 {
@@ -147,7 +157,10 @@ bool rdsz_nl_addr_matches(const struct nlattr *attr, const struct in6_addr *ip)
 
 /* ---- info-get ---- */
 
-static int rdsz_nl_fill_info(struct sk_buff *skb, struct rdsz_net *rn)
+/* It takes no attribute; without a policy 5.10 would look at none. */
+static const struct nla_policy rdsz_nl_info_policy[RDSZC_A_INFO_MAX + 1];
+
+static int rdsz_nl_fill_info(struct sk_buff *skb, struct sk_buff *request, struct rdsz_net *rn)
 {
 	struct rdsz_sock *rs;
 	struct rdsz_conn *conn;
@@ -166,7 +179,7 @@ static int rdsz_nl_fill_info(struct sk_buff *skb, struct rdsz_net *rn)
 		nla_put_u64_64bit(skb, RDSZC_A_INFO_FEATURES, RDSZC_FEATURES_ALL,
 				  RDSZC_A_INFO_PAD) ||
 		nla_put_u32(skb, RDSZC_A_INFO_FAMILY, rdsz_af_family()) ||
-		nla_put_u32(skb, RDSZC_A_INFO_INCARNATION, rn->gen_num) ||
+		rdsz_nl_put_incarnation(skb, request, RDSZC_A_INFO_INCARNATION, rn->gen_num) ||
 		nla_put_u16(skb, RDSZC_A_INFO_TCP_PORT, READ_ONCE(rn->sysctl.tcp_port)) ||
 		nla_put_u8(skb, RDSZC_A_INFO_LISTENING, READ_ONCE(rn->listener) != NULL) ||
 		nla_put_u32(skb, RDSZC_A_INFO_SOCKETS, socks) ||
@@ -188,7 +201,7 @@ static int rdsz_nl_info(struct sk_buff *request, struct genl_info *info)
 	if (!skb)
 		return -ENOMEM;
 	hdr = genlmsg_put(skb, info->snd_portid, info->snd_seq, &rdsz_genl, 0, RDSZC_CMD_INFO_GET);
-	if (!hdr || rdsz_nl_fill_info(skb, rdsz_nl_net(request))) {
+	if (!hdr || rdsz_nl_fill_info(skb, request, rdsz_nl_net(request))) {
 		nlmsg_free(skb);
 		return -EMSGSIZE;
 	}
@@ -203,6 +216,8 @@ static const struct genl_ops rdsz_nl_ops[] = {
 	{
 		.cmd		= RDSZC_CMD_INFO_GET,
 		.doit		= rdsz_nl_info,
+		.policy		= rdsz_nl_info_policy,
+		.maxattr	= RDSZC_A_INFO_MAX,
 	},
 	{
 		.cmd		= RDSZC_CMD_SOCKET_GET,

@@ -30,6 +30,7 @@ extern struct genl_family rdsz_genl;
 struct rdsz_net *rdsz_nl_net(struct sk_buff *request);
 bool rdsz_nl_is_admin(struct sk_buff *request);
 bool rdsz_nl_may_see(struct sk_buff *request, struct rdsz_sock *rs);
+int rdsz_nl_put_incarnation(struct sk_buff *skb, struct sk_buff *request, int attr, u32 gen);
 int rdsz_nl_put_addr(struct sk_buff *skb, int attr, const struct in6_addr *ip);
 u32 rdsz_nl_transport(int transport);
 void *rdsz_nl_begin(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd, u32 gen);

@@ -154,7 +154,8 @@ static int rdsz_nl_put_conn(struct sk_buff *skb, struct netlink_callback *cb,
 		rdsz_nl_put_key(skb, conn) || rdsz_nl_put_view(skb, &v) ||
 		nla_put_u32(skb, RDSZC_A_PATH_LANES, v.lanes) ||
 		nla_put_u32(skb, RDSZC_A_PATH_LANES_UP, v.lanes_up) ||
-		nla_put_u32(skb, RDSZC_A_PATH_PEER_INCARNATION, READ_ONCE(conn->peer_gen)) ||
+		rdsz_nl_put_incarnation(skb, cb->skb, RDSZC_A_PATH_PEER_INCARNATION,
+					READ_ONCE(conn->peer_gen)) ||
 		nla_put_u32(skb, RDSZC_A_PATH_PEER_KIND,
 			    rdsz_nl_peer(rdsz_path_peer(rdsz_conn_lane(conn, 0)))) ||
 		nla_put_u32(skb, RDSZC_A_PATH_LOCAL_CONGESTED, rdsz_map_weight(conn->local_map)) ||

@@ -614,7 +614,7 @@ static bool rdsz_path_when_down(struct rdsz_path *path)
 
 	clear_bit(RDSZ_PATH_DROP, &path->flags);
 	WRITE_ONCE(path->drop_reason, RDSZ_DROP_NONE);
-	if (path->index && READ_ONCE(path->conn->spread) != RDSZ_SPREAD_AGREED)
+	if (path->index && !rdsz_lanes_agreed(path->conn))
 		sock = rdsz_path_not_agreed(path, sock);
 	if (sock)
 		return rdsz_path_adopt(path, sock);

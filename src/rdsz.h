@@ -102,7 +102,7 @@ struct rdsz_sysctl {
  * @cong_gen: counts received and local map changes
  * @seq_base: start of sequence numbers for the next path, see rdsz_net_next_seq()
  * @sock_ids: number of the newest socket, under @sock_lock; @sock_gen: counts changes of @socks
- * @conn_ids: the same for @conn_list, under @conn_lock; @conn_gen
+ * @conn_ids: the same for @conn_list, under @conn_lock; @conn_gen: counts new lanes as well
  * @gen_num: incarnation of this namespace, never 0
  * @inum: inode number of the namespace, for trace events of late completions too
  * @hists: histograms; NULL until they are first switched on, then there for good
@@ -682,12 +682,15 @@ enum rdsz_spread {
  * @path: lanes 1 to 7
  * @moved: bit per bucket: its messages go by its own lane; changed under the locks of both lanes
  * @moving: bit per bucket: new messages are held until on_zero is 0; under the lock of lane 0
+ * @seed: of the hash that deals socket pairs to buckets; changed under the lock of lane 0, while
+ *	nothing is moved or moving
  * @on_zero: messages of the bucket in the queues of lane 0, under its lock
  */
 struct rdsz_lanes {
 	struct rdsz_path	path[RDSZ_MAX_LANES - 1];
 	u64			moved;
 	u64			moving;
+	u32			seed;
 	u32			on_zero[RDSZ_BUCKETS];
 };
 
@@ -954,6 +957,7 @@ void rdsz_conn_drop(struct rdsz_conn *conn, enum rdsz_drop_reason reason);
 void rdsz_conn_proved(struct rdsz_conn *conn);
 bool rdsz_conn_is_small(const struct rdsz_conn *conn);
 struct rdsz_conn *rdsz_conn_next(struct rdsz_net *rn, struct rdsz_conn *prev);
+void rdsz_conns_changed(struct rdsz_net *rn);
 void rdsz_conns_drop(struct rdsz_net *rn, enum rdsz_drop_reason reason);
 struct rdsz_conn *rdsz_conn_after(struct rdsz_net *rn, u64 id);
 bool rdsz_conn_is_quiet(struct rdsz_conn *conn);
@@ -1058,6 +1062,7 @@ int rdsz_lanes_init(void);
 void rdsz_lanes_exit(void);
 void rdsz_lanes_free(struct rdsz_lanes *lanes);
 int rdsz_lanes_need(struct rdsz_conn *conn);
+bool rdsz_lanes_agreed(const struct rdsz_conn *conn);
 struct rdsz_path *rdsz_lanes_enqueue(struct rdsz_message *m);
 struct rdsz_path *rdsz_lanes_of_ports(struct rdsz_conn *conn, __be16 sport, __be16 dport);
 void rdsz_lanes_left(struct rdsz_path *path, struct rdsz_message *m);

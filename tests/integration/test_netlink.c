@@ -276,6 +276,10 @@ static void refusal__unknown_attribute(void **state)
 		answer = ask(&nl, nlh);
 		refused(&answer, EINVAL, "ttribute");
 	}
+	nlh = request(&nl, RDSZC_CMD_INFO_GET, NLM_F_ACK);
+	mnl_attr_put_u32(nlh, RDSZC_A_INFO_TCP_PORT, 1);
+	answer = ask(&nl, nlh);
+	refused(&answer, EINVAL, "ttribute");
 	nl_close(&nl);
 }
 
@@ -443,6 +447,39 @@ static void sight__sequence_numbers_need_privilege(void **state)
 	assert_null(entry->attrs[RDSZC_A_PATH_NEXT_TX_SEQ]);
 	assert_null(entry->attrs[RDSZC_A_PATH_NEXT_RX_SEQ]);
 	nl_close(&nl);
+	assert_int_equal(cred_become_root(), 0);
+}
+
+/* Does the kernel tell the incarnations of this end and of the other? */
+static bool tells_incarnations(const struct ends *ends)
+{
+	struct nl nl = nl_open(&ends->topology->ns[0]);
+	struct answer answer = ask(&nl, request(&nl, RDSZC_CMD_INFO_GET, NLM_F_ACK));
+	const struct entry *entry;
+	bool here, there;
+
+	assert_int_equal(answer.count, 1);
+	here = answer.entries[0].attrs[RDSZC_A_INFO_INCARNATION];
+	nl_close(&nl);	/* with what has not been read of the answer */
+	nl = nl_open(&ends->topology->ns[0]);
+	answer = dump(&nl, RDSZC_CMD_CONN_GET);
+	entry = path_to(&answer, &ends->far);
+	assert_non_null(entry);
+	there = entry->attrs[RDSZC_A_PATH_PEER_INCARNATION];
+	nl_close(&nl);
+	assert_int_equal(here, there);
+	return here;
+}
+
+static void sight__incarnations_need_privilege(void **state)
+{
+	struct ends ends = ends_open(state);
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	assert_true(tells_incarnations(&ends));
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_false(tells_incarnations(&ends));
 	assert_int_equal(cred_become_root(), 0);
 }
 
@@ -1054,6 +1091,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, refusal__commands_that_are_none, variants_one);
 	SUITE_ADD(&suite, sight__sockets_of_others_need_privilege, variants_one);
 	SUITE_ADD(&suite, sight__sequence_numbers_need_privilege, variants_one);
+	SUITE_ADD(&suite, sight__incarnations_need_privilege, variants_one);
 	SUITE_ADD_PLAIN(&suite, sight__privilege_is_that_of_the_owner_of_the_network);
 	SUITE_ADD(&suite, sight__other_namespaces_show_nothing, variants_one);
 	SUITE_ADD(&suite, dump__counters_are_those_of_proc, variants_one_each);

@@ -328,7 +328,9 @@ static void show_conn(const struct attrs *a, void *arg)
 		record_text("lanes", "LANES", lanes);
 	}
 	record_path(a);
-	record_number("peer_incarnation", NULL, attr_number(a, RDSZC_A_PATH_PEER_INCARNATION));
+	if (attr_has(a, RDSZC_A_PATH_PEER_INCARNATION))
+		record_number("peer_incarnation", NULL,
+			      attr_number(a, RDSZC_A_PATH_PEER_INCARNATION));
 	record_number("local_congested", NULL, local);
 	record_number("peer_congested", NULL, peer);
 	record_end();
@@ -465,7 +467,8 @@ static void show_info(const struct attrs *a, void *arg)
 		json_text("version", attr_text(a, RDSZC_A_INFO_VERSION));
 		json_number("features", attr_number(a, RDSZC_A_INFO_FEATURES));
 		json_number("family", attr_number(a, RDSZC_A_INFO_FAMILY));
-		json_number("incarnation", attr_number(a, RDSZC_A_INFO_INCARNATION));
+		if (attr_has(a, RDSZC_A_INFO_INCARNATION))
+			json_number("incarnation", attr_number(a, RDSZC_A_INFO_INCARNATION));
 		json_number("tcp_port", attr_number(a, RDSZC_A_INFO_TCP_PORT));
 		json_bool("listening", attr_number(a, RDSZC_A_INFO_LISTENING));
 		json_number("sockets", attr_number(a, RDSZC_A_INFO_SOCKETS));
