@@ -188,25 +188,48 @@ static const char *json_value(const char *at)
 	return strspn(at, "-+.0123456789e") ? at + strspn(at, "-+.0123456789e") : NULL;
 }
 
+/* Is this key, with its quotes and the colon, in the object already? */
+static bool json_repeats(const char *const *keys, size_t count, const char *key, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strncmp(keys[i], key, length))
+			return true;
+	return false;
+}
+
+/* Behind the object that begins here, or NULL. No key may come twice. */
+static const char *json_object(const char *at)
+{
+	const char *keys[64], *key;
+	size_t count = 0;
+
+	if (*at++ != '{')
+		return NULL;
+	while (*at != '}') {
+		key = at;
+		at = *at == '"' ? json_value(at) : NULL;
+		if (!at || *at++ != ':' || count == ARRAY_SIZE(keys) ||
+		    json_repeats(keys, count, key, at - key))
+			return NULL;
+		keys[count++] = key;
+		at = json_value(at);
+		if (!at || (*at != ',' && *at != '}'))
+			return NULL;
+		at += *at == ',';
+	}
+	return at + 1;
+}
+
 static size_t json_lines(const char *out)
 {
 	size_t lines = 0;
 
 	while (*out) {
-		if (*out++ != '{')
+		out = json_object(out);
+		if (!out || *out++ != '\n')
 			return 0;
-		while (*out != '}') {
-			out = *out == '"' ? json_value(out) : NULL;
-			if (!out || *out++ != ':')
-				return 0;
-			out = json_value(out);
-			if (!out || (*out != ',' && *out != '}'))
-				return 0;
-			out += *out == ',';
-		}
-		if (*++out != '\n')
-			return 0;
-		out++;
 		lines++;
 	}
 	return lines;
@@ -683,6 +706,8 @@ static void info__messages_and_pins(void **state)
 	assert_int_equal(json_number(text, "snd_msgs"), 5);
 	assert_int_equal(json_number(text, "snd_bytes"), 4 * 1000 + 6 + HELD);
 	assert_int_equal(json_number(text, "cookies_pending"), 1);
+	assert_true(json_is(text, "flags", "bound,zerocopy"));
+	assert_non_null(strstr(rdszc(near, "sockets").text, " zerocopy\n"));
 	shown(near, "info -j");
 	assert_int_equal(json_number(text, "pinned"), 1);
 

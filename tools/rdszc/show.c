@@ -155,12 +155,14 @@ static void show_socket(const struct attrs *a, void *arg)
 {
 	uint32_t flags = attr_number(a, RDSZC_A_SOCKET_FLAGS);
 	const struct filter *f = arg;
-	char words[128], rest[128];
+	char words[128];
 
 	if (f->congested && !(flags & RDSZC_SOCKFLAG_CONGESTED))
 		return;
+	/* In the table the address says that it is bound. */
+	if (!settings.json)
+		flags &= ~(uint32_t)RDSZC_SOCKFLAG_BOUND;
 	socket_flag_text(flags, words, sizeof(words));
-	socket_flag_text(flags & ~(uint32_t)RDSZC_SOCKFLAG_BOUND, rest, sizeof(rest));
 	record_begin();
 	record_number("id", "ID", attr_number(a, RDSZC_A_SOCKET_ID));
 	record_number("inode", NULL, attr_number(a, RDSZC_A_SOCKET_INODE));
@@ -184,8 +186,7 @@ static void show_socket(const struct attrs *a, void *arg)
 	record_text("completion_mode", NULL,
 		    NAME(modes, attr_number(a, RDSZC_A_SOCKET_COMPLETION_MODE)));
 	record_signed("zc_threshold", NULL, (int32_t)attr_number(a, RDSZC_A_SOCKET_ZC_THRESHOLD));
-	record_text("flags", NULL, words);
-	record_text("flags", "FLAGS", rest);
+	record_text("flags", "FLAGS", words);
 	record_end();
 }
 
