@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <wordexp.h>
 
@@ -259,6 +260,30 @@ static long long json_number(const char *line, const char *key)
 		fail_msg("no %s in: %.200s", key, line);
 	at += strlen(needle);
 	return *at == 't' ? 1 : *at == 'f' ? 0 : strtoll(at, NULL, 10);
+}
+
+/* The time of a line, in nanoseconds; it must be told to the microsecond at least. */
+static long long json_time_ns(const char *line)
+{
+	const char *at = strstr(line, "\"time\":");
+	long long seconds;
+	size_t digits;
+	char *end;
+
+	assert_non_null(at);
+	seconds = strtoll(at + strlen("\"time\":"), &end, 10);
+	digits = *end == '.' ? strspn(end + 1, "0123456789") : 0;
+	if (digits != 9)
+		fail_msg("no nanoseconds in: %.200s", line);
+	return seconds * 1000000000 + strtoll(end + 1, NULL, 10);
+}
+
+static long long clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(clock, &now), 0);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
 static bool json_is(const char *line, const char *key, const char *value)
@@ -908,6 +933,7 @@ static void monitor__streams_events(void **state)
 {
 	struct topology *topology = *state;
 	struct run run = start_listening(&topology->ns[0], "monitor -j -p -c 2 -w 60");
+	long long before = clock_ns(CLOCK_REALTIME), first, second;
 	struct ends ends;
 
 	ends = ends_open(state);
@@ -919,6 +945,9 @@ static void monitor__streams_events(void **state)
 	assert_true(json_is(line_with(run.text, "\"state\":\"connecting\""), "old", "down"));
 	assert_true(json_is(line_with(run.text, "\"state\":\"up\""), "peer",
 			    topology->far_text[0]));
+	first = json_time_ns(run.text);
+	second = json_time_ns(next_line(run.text));
+	assert_true(before <= first && first < second && second <= clock_ns(CLOCK_REALTIME));
 }
 
 static void ping__answers(void **state)
@@ -1158,6 +1187,28 @@ static struct run start_trace(const struct netns *ns, const char *words)
 	return start_listening(ns, line);
 }
 
+/*
+ * Times of one CPU do not go back, those of the sender and the receiver are not all the same, and
+ * each is of this boot: what the trace clock says at its start differs from other clocks.
+ */
+static void times_increase(const char *out)
+{
+	long long last[64] = { 0 }, least = 0, most = 0, at;
+	const char *line;
+
+	for (line = out; line; line = next_line(line)) {
+		unsigned int cpu = json_number(line, "cpu");
+
+		at = json_time_ns(line);
+		assert_true(cpu < ARRAY_SIZE(last) && at >= last[cpu]);
+		last[cpu] = at;
+		least = !least || at < least ? at : least;
+		most = at > most ? at : most;
+	}
+	assert_true(least > 0 && most > least);
+	assert_true(most < clock_ns(CLOCK_BOOTTIME) + 60000000000LL);
+}
+
 static void trace__tells_events(void **state)
 {
 	struct topology *topology = *state;
@@ -1179,6 +1230,7 @@ static void trace__tells_events(void **state)
 	assert_int_equal(json_number(line, "dport"), rds_port(&ends.far));
 	assert_non_null(line_with(run.text, "\"action\":\"deliver\""));
 	assert_non_null(line_with(run.text, "\"action\":\"read\""));
+	times_increase(run.text);
 }
 
 static const char *const events[] = {

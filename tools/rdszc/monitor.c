@@ -76,7 +76,7 @@ static void put_stamp(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (settings.json) {
-		json_real("time", now.tv_sec + now.tv_nsec / 1e9);
+		json_time("time", now.tv_sec, now.tv_nsec);
 		return;
 	}
 	localtime_r(&now.tv_sec, &local);
@@ -338,6 +338,17 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 16;
 }
 
+/* "seconds.microseconds" of the trace clock. */
+static void put_trace_time(const char *stamp)
+{
+	unsigned long long seconds = 0;
+	unsigned int us = 0;
+
+	if (stamp)
+		sscanf(stamp, "%llu.%6u", &seconds, &us);
+	json_time("time", seconds, us * 1000);
+}
+
 /* " task-pid [cpu] flags seconds: event: name=value ..." */
 static void show_trace_line(char *line)
 {
@@ -357,7 +368,7 @@ static void show_trace_line(char *line)
 	stamp = strrchr(cpu, ' ');
 	json_begin();
 	json_text("event", event);
-	json_real("time", stamp ? atof(stamp) : 0);
+	put_trace_time(stamp);
 	json_number("cpu", strtoul(cpu + 1, NULL, 10));
 	for (field = strtok_r(field + 2, " ", &save); field; field = strtok_r(NULL, " ", &save)) {
 		char *value = strchr(field, '=');

@@ -64,7 +64,8 @@ void json_begin(void);
 void json_text(const char *key, const char *value);
 void json_number(const char *key, uint64_t value);
 void json_signed(const char *key, int64_t value);
-void json_real(const char *key, double value);
+void json_real(const char *key, double value);	/* to a thousandth */
+void json_time(const char *key, uint64_t seconds, uint32_t ns);
 void json_bool(const char *key, bool value);
 void json_end(void);
 
