@@ -1320,6 +1320,28 @@ static void doctor__looks_at_everything(void **state)
 	assert_true(json_is(line_with(run.text, "\"check\":\"family\""), "status", "ok"));
 }
 
+/* A user's limit that does not do, and then the one that doctor says. */
+static void doctor__says_how_much_memlock(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	unsigned long advice = 0;
+	const char *line, *at;
+
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_int_equal(cred_memlock_limit(65536), 0);
+	line = line_with(rdszc(near, "doctor -j").text, "\"check\":\"memlock\"");
+	assert_true(json_is(line, "status", "note"));
+	at = strstr(line, "--memlock=");
+	assert_non_null(at);
+	advice = strtoul(at + strlen("--memlock="), NULL, 10);
+	assert_int_equal(cred_memlock_limit(advice), 0);
+	line = line_with(rdszc(near, "doctor -j").text, "\"check\":\"memlock\"");
+	assert_true(json_is(line, "status", "ok"));
+	assert_non_null(strstr(line, ": 16 zerocopy messages of 1 MiB"));
+	assert_int_equal(cred_become_root(), 0);
+}
+
 /* Somebody else has the TCP port. */
 static void doctor__finds_a_taken_port(void **state)
 {
@@ -1335,6 +1357,7 @@ static void doctor__finds_a_taken_port(void **state)
 	assert_int_equal(run.status, 1);
 	assert_true(json_is(line_with(run.text, "\"check\":\"tcp-port\""), "status", "bad"));
 	assert_non_null(strstr(line_with(run.text, "\"check\":\"tcp-port\""), "\"command\":\"ss "));
+	assert_non_null(strstr(run.text, "# or: sysctl -w net.rds_zc.tcp_port="));
 	close(fd);
 }
 
@@ -1479,6 +1502,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, trace__each_kind_of_event_fires, variants_one);
 	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);
 	SUITE_ADD(&suite, doctor__looks_at_everything, variants_one);
+	SUITE_ADD(&suite, doctor__says_how_much_memlock, variants_one);
 	SUITE_ADD(&suite, doctor__finds_a_taken_port, variants_one);
 	SUITE_ADD(&suite, page__examples_run, variants_one);
 	SUITE_ADD(&suite, usage__exit_codes, variants_one);

@@ -24,7 +24,7 @@ $(O)/unit/test_errqueue: $(HERE)/unit/test_errqueue.c $(TOP)/compat/errqueue.c |
 $(O)/unit/test_doctor: $(HERE)/unit/test_doctor.c $(TOOL) | $(O)/unit
 	$(CC) $(UNIT_FLAGS) -Dmain=rdszc_main -DRDSZC_VERSION=\"test\" -r -nostdlib -o $@.o \
 		$(filter $(TOP)/tools/%.c,$^)
-	$(CC) $(UNIT_FLAGS) -o $@ $< $@.o -lcmocka -lmnl
+	$(CC) $(UNIT_FLAGS) -Wl,--wrap=socket -o $@ $< $@.o -lcmocka -lmnl
 	rm $@.o
 
 $(O)/unit:
