@@ -1025,6 +1025,33 @@ static void stress__zerocopy_by_cmsg(void **state)
 	stress_pair(*state, "-c 40 -s 20000-100000 -d 4 -n 2 -z --reap cmsg", true);
 }
 
+/* Nobody may lock memory: each send is refused, which is told, counted, and no success. */
+static void stress__without_memory_to_lock(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct run run;
+
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_int_equal(cred_memlock_limit(4096), 0);
+	run = rdszc(near, "stress -j -z -s 64K -T 2");
+	assert_int_equal(run.status, 1);
+	assert_int_equal(json_lines(run.text), 1);
+	assert_int_equal(json_number(run.text, "sent"), 0);
+	/* It waits in between: not many more than one in each 10 ms. */
+	assert_in_range(json_number(run.text, "nomem"), 2, 1000);
+	assert_int_equal(json_number(run.text, "faults"), 1);
+	assert_non_null(strstr(run.words, "fault: nothing was sent"));
+	run = rdszc(near, "stress -z -s 64K -T 1");
+	assert_int_equal(run.status, 1);
+	assert_non_null(strstr(run.text, " sends were refused: Cannot allocate memory"));
+	/* One that has a number of messages to send ends, too. */
+	run = rdszc(near, "stress -j -z -s 64K -c 1");
+	assert_int_equal(run.status, 1);
+	assert_non_null(strstr(run.words, "fault: send: Cannot allocate memory, for 30 seconds"));
+	assert_int_equal(cred_become_root(), 0);
+}
+
 static void stress__finds_a_foreign_message(void **state)
 {
 	struct topology *topology = *state;
@@ -1496,6 +1523,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stress__copied, variants_wire);
 	SUITE_ADD(&suite, stress__zerocopy, variants_one);
 	SUITE_ADD(&suite, stress__zerocopy_by_cmsg, variants_one);
+	SUITE_ADD(&suite, stress__without_memory_to_lock, variants_one);
 	SUITE_ADD(&suite, stress__finds_a_foreign_message, variants_one);
 	SUITE_ADD(&suite, stress__finds_what_is_wrong, variants_one);
 	SUITE_ADD(&suite, trace__tells_events, variants_one);

@@ -3,7 +3,7 @@
 # Unit tests of what is pure, of the headers for programs, and of what the manual says about the
 # sources; included by tests/Makefile.
 
-UNIT := test_wire test_addr test_errqueue test_doctor
+UNIT := test_wire test_addr test_errqueue test_doctor test_stress
 UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -26,6 +26,10 @@ $(O)/unit/test_doctor: $(HERE)/unit/test_doctor.c $(TOOL) | $(O)/unit
 		$(filter $(TOP)/tools/%.c,$^)
 	$(CC) $(UNIT_FLAGS) -Wl,--wrap=socket -o $@ $< $@.o -lcmocka -lmnl
 	rm $@.o
+
+# Contains the file of the tool that it looks into.
+$(O)/unit/test_stress: $(HERE)/unit/test_stress.c $(TOOL) | $(O)/unit
+	$(CC) $(UNIT_FLAGS) -o $@ $< $(TOP)/tools/rdszc/out.c $(TOP)/tools/rdszc/rds.c -lcmocka
 
 $(O)/unit:
 	mkdir -p $@
