@@ -569,6 +569,7 @@ static void filters__of_conns(void **state)
 	shown(near, "paths -j -s down");
 	assert_null(strstr(text, "\"state\":\"up\""));
 	assert_int_equal(shown(near, "conns -j --congested"), 0);
+	assert_int_equal(shown(near, "paths -j --congested"), 0);
 }
 
 /* ---- lists, against those of getsockopt ---- */
@@ -829,13 +830,16 @@ static void congestion__is_shown(void **state)
 	struct run run = start_listening(&topology->ns[0], "monitor -j -g -c 2 -w 60");
 	const struct netns *far = topology_far_ns(topology, 0);
 	struct ends ends = ends_open(state);
-	size_t sent = 0, i;
+	size_t sent = 0, lanes, i;
 
 	assert_int_equal(rds_set_buffers(ends.rx, 0, 8192), 0);
 	while (sent < 40 && rds_send(ends.tx, text, 4096, &ends.far, MSG_DONTWAIT) == 4096)
 		sent++;
 	wait_shown(far, "sockets -j --congested", 1);
 	assert_int_equal(shown(far, "conns -j --congested"), 1);
+	lanes = shown(far, "paths -j");
+	assert_true(lanes >= 1);
+	assert_in_range(shown(far, "paths -j --congested"), lanes, shown(far, "paths -j"));
 	for (i = 0; i < sent; i++)
 		assert_int_equal(rds_recv(ends.rx, words, 4096, NULL, 0), 4096);
 	finish(&run);

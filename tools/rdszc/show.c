@@ -335,9 +335,51 @@ static void show_conn(const struct attrs *a, void *arg)
 	record_end();
 }
 
+/* Whose lanes to show: path-get does not tell of congestion, conn-get does. */
+struct congested {
+	struct congested *next;
+	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
+	uint64_t scope;
+};
+
+static struct congested *congested;
+
+static void keep_congested(const struct attrs *a, void *arg)
+{
+	struct congested *c;
+
+	(void)arg;
+	if (!attr_number(a, RDSZC_A_PATH_LOCAL_CONGESTED) &&
+	    !attr_number(a, RDSZC_A_PATH_PEER_CONGESTED))
+		return;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		die(EXIT_SYSTEM, "out of memory");
+	snprintf(c->local, sizeof(c->local), "%s", attr_address(a, RDSZC_A_PATH_LOCAL_ADDR));
+	snprintf(c->peer, sizeof(c->peer), "%s", attr_address(a, RDSZC_A_PATH_PEER_ADDR));
+	c->scope = attr_number(a, RDSZC_A_PATH_SCOPE);
+	c->next = congested;
+	congested = c;
+}
+
+static bool is_congested(const struct attrs *a)
+{
+	const char *local = attr_address(a, RDSZC_A_PATH_LOCAL_ADDR);
+	const char *peer = attr_address(a, RDSZC_A_PATH_PEER_ADDR);
+	const struct congested *c = congested;
+
+	while (c && (strcmp(c->local, local) || strcmp(c->peer, peer) ||
+		     c->scope != attr_number(a, RDSZC_A_PATH_SCOPE)))
+		c = c->next;
+	return c;
+}
+
 static void show_path(const struct attrs *a, void *arg)
 {
-	(void)arg;
+	const struct filter *f = arg;
+
+	if (f->congested && !is_congested(a))
+		return;
 	record_begin();
 	record_ends(a);
 	record_number("lane", "LANE", attr_number(a, RDSZC_A_PATH_LANE));
@@ -355,7 +397,7 @@ static const struct argp_option conn_options[] = {
 	{ "peer", 'r', "ADDR", 0, "to this address", 0 },
 	{ "transport", 't', "NAME", 0, "tcp or loop", 0 },
 	{ "state", 's', "NAME", 0, "down, connecting, up or disconnecting", 0 },
-	{ "congested", OPTION_CONGESTED, NULL, 0, "only those with congested ports (conns)", 0 },
+	{ "congested", OPTION_CONGESTED, NULL, 0, "only those of connections with congested ports", 0 },
 	{ 0 }
 };
 
@@ -369,6 +411,9 @@ static int show_paths(int argc, char **argv, const struct argp *argp, uint8_t co
 
 	argp_parse(argp, argc, argv, 0, NULL, &f);
 	nl_open(&nl);
+	if (f.congested && command == RDSZC_CMD_PATH_GET)
+		nl_dump(&nl, nl_request(&nl, buffer, RDSZC_CMD_CONN_GET, NLM_F_DUMP),
+			keep_congested, NULL);
 	request = nl_request(&nl, buffer, command, NLM_F_DUMP);
 	if (f.has_local)
 		put_address(request, RDSZC_A_PATH_LOCAL_ADDR, &f.local);
@@ -381,6 +426,12 @@ static int show_paths(int argc, char **argv, const struct argp *argp, uint8_t co
 	nl_dump(&nl, request, show, &f);
 	records_end();
 	nl_close(&nl);
+	while (congested) {
+		struct congested *c = congested;
+
+		congested = c->next;
+		free(c);
+	}
 	return EXIT_OK;
 }
 
