@@ -899,7 +899,7 @@ static void hist__measures_when_on(void **state)
 	run = rdszc(topology_far_ns(topology, 0), "hist --prometheus recv_queue");
 	assert_non_null(strstr(run.text, "rds_zc_recv_queue_seconds_bucket{le=\"+Inf\"} 9\n"));
 	run = rdszc(topology_far_ns(topology, 0), "hist no_such_histogram");
-	assert_true(run.status != 0);
+	assert_int_equal(run.status, 2);
 	assert_non_null(strstr(run.words, "no histogram of that name"));
 	run = rdszc(topology_far_ns(topology, 0), "hist --off");
 	assert_int_equal(run.status, 0);
@@ -983,6 +983,27 @@ static void ping__nobody_answers(void **state)
 	run = rdszc(&topology->ns[0], line);
 	sum = line_with(run.text, "\"summary\"");
 	assert_int_equal(json_number(sum, "lost"), 2);
+	assert_int_equal(run.status, 1);
+}
+
+/* An interrupt is no fault, unless something was without an answer before. */
+static void ping__interrupted(void **state)
+{
+	struct topology *topology = *state;
+	struct run run;
+
+	run = start_listening(&topology->ns[0], "ping -j -w 60 10.77.1.99");
+	kill(run.pid, SIGINT);
+	finish(&run);
+	assert_int_equal(json_lines(run.text), 1);
+	assert_int_equal(json_number(run.text, "sent"), 0);
+	assert_int_equal(json_number(run.text, "lost"), 0);
+	assert_int_equal(run.status, 0);
+	run = start(&topology->ns[0], "ping -j -w 0.5 -i 60 10.77.1.99");
+	usleep(3000000 * time_scale());
+	kill(run.pid, SIGINT);
+	finish(&run);
+	assert_int_equal(json_number(line_with(run.text, "\"summary\""), "lost"), 1);
 	assert_int_equal(run.status, 1);
 }
 
@@ -1484,6 +1505,11 @@ static void usage__exit_codes(void **state)
 	assert_int_equal(rdszc(&topology->ns[0], "conns --no-such-option").status, 2);
 	assert_int_equal(rdszc(&topology->ns[0], "conns -s sideways").status, 2);
 	assert_int_equal(rdszc(&topology->ns[0], "ping 300.1.1.1").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "stats no_such_counter").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "hist no_such_histogram").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "conns -t none").status, 2);
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	assert_int_equal(rdszc(&topology->ns[0], "trace -w 1 no_such_event").status, 2);
 	assert_int_equal(rdszc(&topology->ns[0], "--help").status, 0);
 	assert_int_equal(rdszc(&topology->ns[0], "--version").status, 0);
 	assert_int_equal(cred_become_nobody(), 0);
@@ -1524,6 +1550,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, monitor__streams_events, variants_one);
 	SUITE_ADD(&suite, ping__answers, variants_basic);
 	SUITE_ADD(&suite, ping__nobody_answers, variants_one);
+	SUITE_ADD(&suite, ping__interrupted, variants_one);
 	SUITE_ADD(&suite, stress__copied, variants_wire);
 	SUITE_ADD(&suite, stress__zerocopy, variants_one);
 	SUITE_ADD(&suite, stress__zerocopy_by_cmsg, variants_one);

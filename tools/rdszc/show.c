@@ -74,7 +74,8 @@ static error_t parse_filter(int key, char *word, struct argp_state *state)
 		f->has_uid = true;
 		return 0;
 	case 't':
-		f->transport = choose(transports, ARRAY_SIZE(transports), word, state);
+		/* None is what only a socket has. */
+		f->transport = choose(transports + 1, ARRAY_SIZE(transports) - 1, word, state) + 1;
 		f->has_transport = true;
 		return 0;
 	case 's':
