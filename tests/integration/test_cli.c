@@ -949,6 +949,8 @@ static void monitor__streams_events(void **state)
 	assert_true(json_is(line_with(run.text, "\"state\":\"connecting\""), "old", "down"));
 	assert_true(json_is(line_with(run.text, "\"state\":\"up\""), "peer",
 			    topology->far_text[0]));
+	assert_true(json_is(run.text, "transport", "tcp"));
+	assert_int_equal(json_number(run.text, "scope"), 0);
 	first = json_time_ns(run.text);
 	second = json_time_ns(next_line(run.text));
 	assert_true(before <= first && first < second && second <= clock_ns(CLOCK_REALTIME));
@@ -1325,6 +1327,40 @@ static void trace__each_kind_of_event_fires(void **state)
 	zc_buffer_free(buffer, HELD);
 }
 
+/* One that sleeps while its small buffer is filled many times over. */
+static void trace__tells_what_was_lost(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	const char *line;
+	char path[128];
+	struct run run;
+	uint32_t i;
+	int fd;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	run = start_listening(&topology->ns[0], "trace -j -c 200 -w 110 message");
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/rdszc-%d/buffer_size_kb",
+		 run.pid);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "8", 1), 1);
+	close(fd);
+	kill(run.pid, SIGSTOP);
+	for (i = 0; i < 400; i++) {
+		if (i == 300)
+			kill(run.pid, SIGCONT);
+		send_pattern(ends.tx, 100, i, &ends.far);
+		receive_pattern(ends.rx, 100, i, &ends.near);
+	}
+	finish(&run);
+	assert_int_equal(run.status, 0);
+	assert_true(json_lines(run.text) > 1);
+	line = line_with(run.text, "\"event\":\"lost\"");
+	assert_in_range(json_number(line, "cpu"), 0, 63);
+	assert_true(json_number(line, "count") > 10);
+}
+
 /* Every event must be there, and what is dropped must say why. */
 static void trace__drops_have_a_reason(void **state)
 {
@@ -1559,6 +1595,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stress__finds_what_is_wrong, variants_one);
 	SUITE_ADD(&suite, trace__tells_events, variants_one);
 	SUITE_ADD(&suite, trace__each_kind_of_event_fires, variants_one);
+	SUITE_ADD(&suite, trace__tells_what_was_lost, variants_one);
 	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);
 	SUITE_ADD(&suite, doctor__looks_at_everything, variants_one);
 	SUITE_ADD(&suite, doctor__says_how_much_memlock, variants_one);

@@ -98,6 +98,9 @@ static void show_path_event(const struct attrs *a)
 		put_stamp();
 		json_text("local", attr_address(a, RDSZC_A_PATH_LOCAL_ADDR));
 		json_text("peer", attr_address(a, RDSZC_A_PATH_PEER_ADDR));
+		json_number("scope", attr_number(a, RDSZC_A_PATH_SCOPE));
+		json_text("transport", name_in(transports, TRANSPORTS,
+					       attr_number(a, RDSZC_A_PATH_TRANSPORT)));
 		json_number("lane", attr_number(a, RDSZC_A_PATH_LANE));
 		json_text("old", old);
 		json_text("state", now);
@@ -349,6 +352,24 @@ static void put_trace_time(const char *stamp)
 	json_time("time", seconds, us * 1000);
 }
 
+/* "CPU:n [LOST m EVENTS]", or without m where the kernel does not know: more than the buffer holds. */
+static bool show_lost(const char *line)
+{
+	unsigned long count = 0;
+	unsigned int cpu;
+	char word[8];
+
+	if (sscanf(line, "CPU:%u [%7[A-Z] %lu", &cpu, word, &count) < 2 || strcmp(word, "LOST"))
+		return false;
+	json_begin();
+	json_text("event", "lost");
+	json_number("cpu", cpu);
+	if (count)
+		json_number("count", count);
+	json_end();
+	return true;
+}
+
 /* " task-pid [cpu] flags seconds: event: name=value ..." */
 static void show_trace_line(char *line)
 {
@@ -358,6 +379,8 @@ static void show_trace_line(char *line)
 		puts(line);
 		return;
 	}
+	if (show_lost(line))
+		return;
 	colon = cpu ? strstr(cpu, ": ") : NULL;
 	event = colon ? colon + 2 : NULL;
 	field = event ? strstr(event, ": ") : NULL;

@@ -150,9 +150,11 @@ void catch_interrupts(void);
 
 #define PATH_STATES 4
 #define PATH_REASONS 13
+#define TRANSPORTS 3
 
 extern const char * const path_states[PATH_STATES];
 extern const char * const path_reasons[PATH_REASONS];
+extern const char * const transports[TRANSPORTS];
 
 /* The word for a number, "?" for one that a newer module has. */
 const char *name_in(const char * const *names, size_t count, uint64_t number);

@@ -9,7 +9,6 @@
 
 #include "rdszc.h"
 
-static const char * const transports[] = { "none", "tcp", "loop" };
 static const char * const queues[] = { "send", "unacked", "receive" };
 static const char * const payloads[] = { "none", "copied", "pinned", "lent", "network" };
 static const char * const modes[] = { "both", "errqueue", "cmsg" };
