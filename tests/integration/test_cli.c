@@ -298,6 +298,129 @@ static bool json_is(const char *line, const char *key, const char *value)
 	return at && (!end || at < end);
 }
 
+/* ---- text for Prometheus ---- */
+
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:0123456789"
+
+/* A line for each thing that may be said of a metric, and those of its values. */
+struct metric {
+	char name[96], type[16];
+	bool helped;
+	double last_bound, last_bucket, inf;	/* of a histogram */
+	int samples;
+};
+
+/* A name and a blank, or what begins its labels; returns what is behind, or NULL. */
+static const char *metric_name(const char *at, const char *ends, char *name, size_t size)
+{
+	size_t length = strspn(at, NAME_LETTERS);
+
+	if (!length || length >= size || strchr("0123456789", *at) || !strchr(ends, at[length]))
+		return NULL;
+	snprintf(name, size, "%.*s", (int)length, at);
+	return at + length;
+}
+
+/* # HELP NAME WORDS, which begins a metric; # TYPE NAME KIND, which follows. */
+static bool metric_head(const char *line, struct metric *m)
+{
+	bool help = !strncmp(line, "# HELP ", 7);
+	char name[sizeof(m->name)];
+	const char *rest;
+
+	if (!help && strncmp(line, "# TYPE ", 7))
+		return false;
+	rest = metric_name(line + 7, " ", name, sizeof(name));
+	if (!rest || !rest[1] || strchr(rest, '\\'))
+		return false;
+	if (help) {
+		if (*m->name && !m->samples)
+			return false;
+		memset(m, 0, sizeof(*m));
+		strcpy(m->name, name);
+		m->helped = true;
+		return true;
+	}
+	if (!m->helped || strcmp(m->name, name) || *m->type || m->samples)
+		return false;
+	snprintf(m->type, sizeof(m->type), "%s", rest + 1);
+	return !strcmp(m->type, "counter") || !strcmp(m->type, "histogram");
+}
+
+/* {le="BOUND"} VALUE: each bound is above the last, and has no fewer than that. */
+static bool metric_bucket(const char *at, struct metric *m)
+{
+	double bound, value;
+	char *end;
+
+	if (strncmp(at, "{le=\"", 5) || m->inf)
+		return false;
+	bound = strtod(at + 5, &end);
+	if (end == at + 5 || strncmp(end, "\"} ", 3))
+		return false;
+	at = end + 3;
+	value = strtod(at, &end);
+	if (end == at || *end || value < m->last_bucket || (m->samples && bound <= m->last_bound))
+		return false;
+	m->last_bound = bound;
+	m->last_bucket = value;
+	m->inf = bound > 1e300 ? value + 1 : 0;
+	return true;
+}
+
+/* A value of the metric that was introduced last. */
+static bool metric_sample(const char *line, struct metric *m)
+{
+	char name[sizeof(m->name)], *end;
+	const char *rest = metric_name(line, " {", name, sizeof(name)), *tail;
+	bool histogram = !strcmp(m->type, "histogram");
+	size_t length = strlen(m->name);
+	double value;
+
+	if (!rest || !*m->type || strncmp(name, m->name, length))
+		return false;
+	tail = name + length;
+	if (histogram && !strcmp(tail, "_bucket")) {
+		if (!metric_bucket(rest, m))
+			return false;
+		m->samples++;
+		return true;
+	}
+	value = strtod(rest, &end);
+	if (*rest != ' ' || end == rest || *end || value < 0)
+		return false;
+	m->samples++;
+	if (!histogram)
+		return !*tail && m->samples == 1;
+	/* +Inf is the last bucket, and counts all. */
+	return m->inf && (!strcmp(tail, "_sum") || (!strcmp(tail, "_count") && value + 1 == m->inf));
+}
+
+/* Fails unless every line is well-formed; returns how many metrics there are, each once. */
+static size_t metrics(const char *out)
+{
+	static char names[1024][96];
+	struct metric m = { .name = "" };
+	char line[512];
+	size_t count = 0, i;
+
+	for (; *out; out = strchr(out, '\n') + 1) {
+		if (!strchr(out, '\n'))
+			fail_msg("the last line has no end: %s", out);
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(out, "\n"), out);
+		if (!(*line == '#' ? metric_head(line, &m) : metric_sample(line, &m)))
+			fail_msg("not of Prometheus, of %s: %s", m.name, line);
+		if (strncmp(line, "# TYPE ", 7))
+			continue;
+		for (i = 0; i < count; i++)
+			assert_string_not_equal(names[i], m.name);
+		assert_true(count < ARRAY_SIZE(names));
+		strcpy(names[count++], m.name);
+	}
+	assert_true(m.samples > 0);
+	return count;
+}
+
 /* ---- tests ---- */
 
 static void stats__agree_with_proc(void **state)
@@ -334,12 +457,15 @@ static void stats__other_forms(void **state)
 {
 	struct topology *topology = *state;
 	struct ends ends = ends_open(state);
+	struct counters counters;
 	struct run run;
 
 	send_pattern(ends.tx, 3000, 1, &ends.far);
 	receive_pattern(ends.rx, 3000, 1, &ends.near);
 	run = rdszc(&topology->ns[0], "stats --prometheus");
 	assert_int_equal(run.status, 0);
+	assert_int_equal(counters_read(&topology->ns[0], &counters), 0);
+	assert_int_equal(metrics(run.text), counters.count);
 	assert_non_null(strstr(run.text, "# TYPE rds_zc_send_queued_total counter\n"));
 	assert_non_null(strstr(run.text, "\nrds_zc_send_queued_total "));
 	run = rdszc(&topology->ns[0], "stats");
@@ -898,6 +1024,10 @@ static void hist__measures_when_on(void **state)
 	assert_true(json_number(run.text, "sum") > 0);
 	run = rdszc(topology_far_ns(topology, 0), "hist --prometheus recv_queue");
 	assert_non_null(strstr(run.text, "rds_zc_recv_queue_seconds_bucket{le=\"+Inf\"} 9\n"));
+	assert_int_equal(metrics(run.text), 1);
+	run = rdszc(topology_far_ns(topology, 0), "hist --prometheus");
+	assert_int_equal(metrics(run.text), 4);
+	assert_non_null(strstr(run.text, "rds_zc_recv_queue_seconds_count 9\n"));
 	run = rdszc(topology_far_ns(topology, 0), "hist no_such_histogram");
 	assert_int_equal(run.status, 2);
 	assert_non_null(strstr(run.words, "no histogram of that name"));
