@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <wordexp.h>
 
@@ -188,25 +189,48 @@ static const char *json_value(const char *at)
 	return strspn(at, "-+.0123456789e") ? at + strspn(at, "-+.0123456789e") : NULL;
 }
 
+/* Is this key, with its quotes and the colon, in the object already? */
+static bool json_repeats(const char *const *keys, size_t count, const char *key, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strncmp(keys[i], key, length))
+			return true;
+	return false;
+}
+
+/* Behind the object that begins here, or NULL. No key may come twice. */
+static const char *json_object(const char *at)
+{
+	const char *keys[64], *key;
+	size_t count = 0;
+
+	if (*at++ != '{')
+		return NULL;
+	while (*at != '}') {
+		key = at;
+		at = *at == '"' ? json_value(at) : NULL;
+		if (!at || *at++ != ':' || count == ARRAY_SIZE(keys) ||
+		    json_repeats(keys, count, key, at - key))
+			return NULL;
+		keys[count++] = key;
+		at = json_value(at);
+		if (!at || (*at != ',' && *at != '}'))
+			return NULL;
+		at += *at == ',';
+	}
+	return at + 1;
+}
+
 static size_t json_lines(const char *out)
 {
 	size_t lines = 0;
 
 	while (*out) {
-		if (*out++ != '{')
+		out = json_object(out);
+		if (!out || *out++ != '\n')
 			return 0;
-		while (*out != '}') {
-			out = *out == '"' ? json_value(out) : NULL;
-			if (!out || *out++ != ':')
-				return 0;
-			out = json_value(out);
-			if (!out || (*out != ',' && *out != '}'))
-				return 0;
-			out += *out == ',';
-		}
-		if (*++out != '\n')
-			return 0;
-		out++;
 		lines++;
 	}
 	return lines;
@@ -238,6 +262,30 @@ static long long json_number(const char *line, const char *key)
 	return *at == 't' ? 1 : *at == 'f' ? 0 : strtoll(at, NULL, 10);
 }
 
+/* The time of a line, in nanoseconds; it must be told to the microsecond at least. */
+static long long json_time_ns(const char *line)
+{
+	const char *at = strstr(line, "\"time\":");
+	long long seconds;
+	size_t digits;
+	char *end;
+
+	assert_non_null(at);
+	seconds = strtoll(at + strlen("\"time\":"), &end, 10);
+	digits = *end == '.' ? strspn(end + 1, "0123456789") : 0;
+	if (digits != 9)
+		fail_msg("no nanoseconds in: %.200s", line);
+	return seconds * 1000000000 + strtoll(end + 1, NULL, 10);
+}
+
+static long long clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(clock, &now), 0);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
 static bool json_is(const char *line, const char *key, const char *value)
 {
 	char needle[128];
@@ -248,6 +296,129 @@ static bool json_is(const char *line, const char *key, const char *value)
 	snprintf(needle, sizeof(needle), "\"%s\":\"%s\"", key, value);
 	at = strstr(line, needle);
 	return at && (!end || at < end);
+}
+
+/* ---- text for Prometheus ---- */
+
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:0123456789"
+
+/* A line for each thing that may be said of a metric, and those of its values. */
+struct metric {
+	char name[96], type[16];
+	bool helped;
+	double last_bound, last_bucket, inf;	/* of a histogram */
+	int samples;
+};
+
+/* A name and a blank, or what begins its labels; returns what is behind, or NULL. */
+static const char *metric_name(const char *at, const char *ends, char *name, size_t size)
+{
+	size_t length = strspn(at, NAME_LETTERS);
+
+	if (!length || length >= size || strchr("0123456789", *at) || !strchr(ends, at[length]))
+		return NULL;
+	snprintf(name, size, "%.*s", (int)length, at);
+	return at + length;
+}
+
+/* # HELP NAME WORDS, which begins a metric; # TYPE NAME KIND, which follows. */
+static bool metric_head(const char *line, struct metric *m)
+{
+	bool help = !strncmp(line, "# HELP ", 7);
+	char name[sizeof(m->name)];
+	const char *rest;
+
+	if (!help && strncmp(line, "# TYPE ", 7))
+		return false;
+	rest = metric_name(line + 7, " ", name, sizeof(name));
+	if (!rest || !rest[1] || strchr(rest, '\\'))
+		return false;
+	if (help) {
+		if (*m->name && !m->samples)
+			return false;
+		memset(m, 0, sizeof(*m));
+		strcpy(m->name, name);
+		m->helped = true;
+		return true;
+	}
+	if (!m->helped || strcmp(m->name, name) || *m->type || m->samples)
+		return false;
+	snprintf(m->type, sizeof(m->type), "%s", rest + 1);
+	return !strcmp(m->type, "counter") || !strcmp(m->type, "histogram");
+}
+
+/* {le="BOUND"} VALUE: each bound is above the last, and has no fewer than that. */
+static bool metric_bucket(const char *at, struct metric *m)
+{
+	double bound, value;
+	char *end;
+
+	if (strncmp(at, "{le=\"", 5) || m->inf)
+		return false;
+	bound = strtod(at + 5, &end);
+	if (end == at + 5 || strncmp(end, "\"} ", 3))
+		return false;
+	at = end + 3;
+	value = strtod(at, &end);
+	if (end == at || *end || value < m->last_bucket || (m->samples && bound <= m->last_bound))
+		return false;
+	m->last_bound = bound;
+	m->last_bucket = value;
+	m->inf = bound > 1e300 ? value + 1 : 0;
+	return true;
+}
+
+/* A value of the metric that was introduced last. */
+static bool metric_sample(const char *line, struct metric *m)
+{
+	char name[sizeof(m->name)], *end;
+	const char *rest = metric_name(line, " {", name, sizeof(name)), *tail;
+	bool histogram = !strcmp(m->type, "histogram");
+	size_t length = strlen(m->name);
+	double value;
+
+	if (!rest || !*m->type || strncmp(name, m->name, length))
+		return false;
+	tail = name + length;
+	if (histogram && !strcmp(tail, "_bucket")) {
+		if (!metric_bucket(rest, m))
+			return false;
+		m->samples++;
+		return true;
+	}
+	value = strtod(rest, &end);
+	if (*rest != ' ' || end == rest || *end || value < 0)
+		return false;
+	m->samples++;
+	if (!histogram)
+		return !*tail && m->samples == 1;
+	/* +Inf is the last bucket, and counts all. */
+	return m->inf && (!strcmp(tail, "_sum") || (!strcmp(tail, "_count") && value + 1 == m->inf));
+}
+
+/* Fails unless every line is well-formed; returns how many metrics there are, each once. */
+static size_t metrics(const char *out)
+{
+	static char names[1024][96];
+	struct metric m = { .name = "" };
+	char line[512];
+	size_t count = 0, i;
+
+	for (; *out; out = strchr(out, '\n') + 1) {
+		if (!strchr(out, '\n'))
+			fail_msg("the last line has no end: %s", out);
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(out, "\n"), out);
+		if (!(*line == '#' ? metric_head(line, &m) : metric_sample(line, &m)))
+			fail_msg("not of Prometheus, of %s: %s", m.name, line);
+		if (strncmp(line, "# TYPE ", 7))
+			continue;
+		for (i = 0; i < count; i++)
+			assert_string_not_equal(names[i], m.name);
+		assert_true(count < ARRAY_SIZE(names));
+		strcpy(names[count++], m.name);
+	}
+	assert_true(m.samples > 0);
+	return count;
 }
 
 /* ---- tests ---- */
@@ -286,12 +457,15 @@ static void stats__other_forms(void **state)
 {
 	struct topology *topology = *state;
 	struct ends ends = ends_open(state);
+	struct counters counters;
 	struct run run;
 
 	send_pattern(ends.tx, 3000, 1, &ends.far);
 	receive_pattern(ends.rx, 3000, 1, &ends.near);
 	run = rdszc(&topology->ns[0], "stats --prometheus");
 	assert_int_equal(run.status, 0);
+	assert_int_equal(counters_read(&topology->ns[0], &counters), 0);
+	assert_int_equal(metrics(run.text), counters.count);
 	assert_non_null(strstr(run.text, "# TYPE rds_zc_send_queued_total counter\n"));
 	assert_non_null(strstr(run.text, "\nrds_zc_send_queued_total "));
 	run = rdszc(&topology->ns[0], "stats");
@@ -521,6 +695,7 @@ static void filters__of_conns(void **state)
 	shown(near, "paths -j -s down");
 	assert_null(strstr(text, "\"state\":\"up\""));
 	assert_int_equal(shown(near, "conns -j --congested"), 0);
+	assert_int_equal(shown(near, "paths -j --congested"), 0);
 }
 
 /* ---- lists, against those of getsockopt ---- */
@@ -683,6 +858,8 @@ static void info__messages_and_pins(void **state)
 	assert_int_equal(json_number(text, "snd_msgs"), 5);
 	assert_int_equal(json_number(text, "snd_bytes"), 4 * 1000 + 6 + HELD);
 	assert_int_equal(json_number(text, "cookies_pending"), 1);
+	assert_true(json_is(text, "flags", "bound,zerocopy"));
+	assert_non_null(strstr(rdszc(near, "sockets").text, " zerocopy\n"));
 	shown(near, "info -j");
 	assert_int_equal(json_number(text, "pinned"), 1);
 
@@ -779,13 +956,16 @@ static void congestion__is_shown(void **state)
 	struct run run = start_listening(&topology->ns[0], "monitor -j -g -c 2 -w 60");
 	const struct netns *far = topology_far_ns(topology, 0);
 	struct ends ends = ends_open(state);
-	size_t sent = 0, i;
+	size_t sent = 0, lanes, i;
 
 	assert_int_equal(rds_set_buffers(ends.rx, 0, 8192), 0);
 	while (sent < 40 && rds_send(ends.tx, text, 4096, &ends.far, MSG_DONTWAIT) == 4096)
 		sent++;
 	wait_shown(far, "sockets -j --congested", 1);
 	assert_int_equal(shown(far, "conns -j --congested"), 1);
+	lanes = shown(far, "paths -j");
+	assert_true(lanes >= 1);
+	assert_in_range(shown(far, "paths -j --congested"), lanes, shown(far, "paths -j"));
 	for (i = 0; i < sent; i++)
 		assert_int_equal(rds_recv(ends.rx, words, 4096, NULL, 0), 4096);
 	finish(&run);
@@ -844,8 +1024,12 @@ static void hist__measures_when_on(void **state)
 	assert_true(json_number(run.text, "sum") > 0);
 	run = rdszc(topology_far_ns(topology, 0), "hist --prometheus recv_queue");
 	assert_non_null(strstr(run.text, "rds_zc_recv_queue_seconds_bucket{le=\"+Inf\"} 9\n"));
+	assert_int_equal(metrics(run.text), 1);
+	run = rdszc(topology_far_ns(topology, 0), "hist --prometheus");
+	assert_int_equal(metrics(run.text), 4);
+	assert_non_null(strstr(run.text, "rds_zc_recv_queue_seconds_count 9\n"));
 	run = rdszc(topology_far_ns(topology, 0), "hist no_such_histogram");
-	assert_true(run.status != 0);
+	assert_int_equal(run.status, 2);
 	assert_non_null(strstr(run.words, "no histogram of that name"));
 	run = rdszc(topology_far_ns(topology, 0), "hist --off");
 	assert_int_equal(run.status, 0);
@@ -883,6 +1067,7 @@ static void monitor__streams_events(void **state)
 {
 	struct topology *topology = *state;
 	struct run run = start_listening(&topology->ns[0], "monitor -j -p -c 2 -w 60");
+	long long before = clock_ns(CLOCK_REALTIME), first, second;
 	struct ends ends;
 
 	ends = ends_open(state);
@@ -894,6 +1079,11 @@ static void monitor__streams_events(void **state)
 	assert_true(json_is(line_with(run.text, "\"state\":\"connecting\""), "old", "down"));
 	assert_true(json_is(line_with(run.text, "\"state\":\"up\""), "peer",
 			    topology->far_text[0]));
+	assert_true(json_is(run.text, "transport", "tcp"));
+	assert_int_equal(json_number(run.text, "scope"), 0);
+	first = json_time_ns(run.text);
+	second = json_time_ns(next_line(run.text));
+	assert_true(before <= first && first < second && second <= clock_ns(CLOCK_REALTIME));
 }
 
 static void ping__answers(void **state)
@@ -925,6 +1115,27 @@ static void ping__nobody_answers(void **state)
 	run = rdszc(&topology->ns[0], line);
 	sum = line_with(run.text, "\"summary\"");
 	assert_int_equal(json_number(sum, "lost"), 2);
+	assert_int_equal(run.status, 1);
+}
+
+/* An interrupt is no fault, unless something was without an answer before. */
+static void ping__interrupted(void **state)
+{
+	struct topology *topology = *state;
+	struct run run;
+
+	run = start_listening(&topology->ns[0], "ping -j -w 60 10.77.1.99");
+	kill(run.pid, SIGINT);
+	finish(&run);
+	assert_int_equal(json_lines(run.text), 1);
+	assert_int_equal(json_number(run.text, "sent"), 0);
+	assert_int_equal(json_number(run.text, "lost"), 0);
+	assert_int_equal(run.status, 0);
+	run = start(&topology->ns[0], "ping -j -w 0.5 -i 60 10.77.1.99");
+	usleep(3000000 * time_scale());
+	kill(run.pid, SIGINT);
+	finish(&run);
+	assert_int_equal(json_number(line_with(run.text, "\"summary\""), "lost"), 1);
 	assert_int_equal(run.status, 1);
 }
 
@@ -969,6 +1180,33 @@ static void stress__zerocopy(void **state)
 static void stress__zerocopy_by_cmsg(void **state)
 {
 	stress_pair(*state, "-c 40 -s 20000-100000 -d 4 -n 2 -z --reap cmsg", true);
+}
+
+/* Nobody may lock memory: each send is refused, which is told, counted, and no success. */
+static void stress__without_memory_to_lock(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	struct run run;
+
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_int_equal(cred_memlock_limit(4096), 0);
+	run = rdszc(near, "stress -j -z -s 64K -T 2");
+	assert_int_equal(run.status, 1);
+	assert_int_equal(json_lines(run.text), 1);
+	assert_int_equal(json_number(run.text, "sent"), 0);
+	/* It waits in between: not many more than one in each 10 ms. */
+	assert_in_range(json_number(run.text, "nomem"), 2, 1000);
+	assert_int_equal(json_number(run.text, "faults"), 1);
+	assert_non_null(strstr(run.words, "fault: nothing was sent"));
+	run = rdszc(near, "stress -z -s 64K -T 1");
+	assert_int_equal(run.status, 1);
+	assert_non_null(strstr(run.text, " sends were refused: Cannot allocate memory"));
+	/* One that has a number of messages to send ends, too. */
+	run = rdszc(near, "stress -j -z -s 64K -c 1");
+	assert_int_equal(run.status, 1);
+	assert_non_null(strstr(run.words, "fault: send: Cannot allocate memory, for 30 seconds"));
+	assert_int_equal(cred_become_root(), 0);
 }
 
 static void stress__finds_a_foreign_message(void **state)
@@ -1133,6 +1371,28 @@ static struct run start_trace(const struct netns *ns, const char *words)
 	return start_listening(ns, line);
 }
 
+/*
+ * Times of one CPU do not go back, those of the sender and the receiver are not all the same, and
+ * each is of this boot: what the trace clock says at its start differs from other clocks.
+ */
+static void times_increase(const char *out)
+{
+	long long last[64] = { 0 }, least = 0, most = 0, at;
+	const char *line;
+
+	for (line = out; line; line = next_line(line)) {
+		unsigned int cpu = json_number(line, "cpu");
+
+		at = json_time_ns(line);
+		assert_true(cpu < ARRAY_SIZE(last) && at >= last[cpu]);
+		last[cpu] = at;
+		least = !least || at < least ? at : least;
+		most = at > most ? at : most;
+	}
+	assert_true(least > 0 && most > least);
+	assert_true(most < clock_ns(CLOCK_BOOTTIME) + 60000000000LL);
+}
+
 static void trace__tells_events(void **state)
 {
 	struct topology *topology = *state;
@@ -1154,6 +1414,7 @@ static void trace__tells_events(void **state)
 	assert_int_equal(json_number(line, "dport"), rds_port(&ends.far));
 	assert_non_null(line_with(run.text, "\"action\":\"deliver\""));
 	assert_non_null(line_with(run.text, "\"action\":\"read\""));
+	times_increase(run.text);
 }
 
 static const char *const events[] = {
@@ -1194,6 +1455,40 @@ static void trace__each_kind_of_event_fires(void **state)
 	assert_int_equal(json_number(line_with(run.text, "rds_zc_congestion"), "port"),
 			 rds_port(&ends.far));
 	zc_buffer_free(buffer, HELD);
+}
+
+/* One that sleeps while its small buffer is filled many times over. */
+static void trace__tells_what_was_lost(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	const char *line;
+	char path[128];
+	struct run run;
+	uint32_t i;
+	int fd;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	run = start_listening(&topology->ns[0], "trace -j -c 200 -w 110 message");
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/rdszc-%d/buffer_size_kb",
+		 run.pid);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "8", 1), 1);
+	close(fd);
+	kill(run.pid, SIGSTOP);
+	for (i = 0; i < 400; i++) {
+		if (i == 300)
+			kill(run.pid, SIGCONT);
+		send_pattern(ends.tx, 100, i, &ends.far);
+		receive_pattern(ends.rx, 100, i, &ends.near);
+	}
+	finish(&run);
+	assert_int_equal(run.status, 0);
+	assert_true(json_lines(run.text) > 1);
+	line = line_with(run.text, "\"event\":\"lost\"");
+	assert_in_range(json_number(line, "cpu"), 0, 63);
+	assert_true(json_number(line, "count") > 10);
 }
 
 /* Every event must be there, and what is dropped must say why. */
@@ -1243,6 +1538,28 @@ static void doctor__looks_at_everything(void **state)
 	assert_true(json_is(line_with(run.text, "\"check\":\"family\""), "status", "ok"));
 }
 
+/* A user's limit that does not do, and then the one that doctor says. */
+static void doctor__says_how_much_memlock(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	unsigned long advice = 0;
+	const char *line, *at;
+
+	assert_int_equal(cred_become_nobody(), 0);
+	assert_int_equal(cred_memlock_limit(65536), 0);
+	line = line_with(rdszc(near, "doctor -j").text, "\"check\":\"memlock\"");
+	assert_true(json_is(line, "status", "note"));
+	at = strstr(line, "--memlock=");
+	assert_non_null(at);
+	advice = strtoul(at + strlen("--memlock="), NULL, 10);
+	assert_int_equal(cred_memlock_limit(advice), 0);
+	line = line_with(rdszc(near, "doctor -j").text, "\"check\":\"memlock\"");
+	assert_true(json_is(line, "status", "ok"));
+	assert_non_null(strstr(line, ": 16 zerocopy messages of 1 MiB"));
+	assert_int_equal(cred_become_root(), 0);
+}
+
 /* Somebody else has the TCP port. */
 static void doctor__finds_a_taken_port(void **state)
 {
@@ -1258,6 +1575,7 @@ static void doctor__finds_a_taken_port(void **state)
 	assert_int_equal(run.status, 1);
 	assert_true(json_is(line_with(run.text, "\"check\":\"tcp-port\""), "status", "bad"));
 	assert_non_null(strstr(line_with(run.text, "\"check\":\"tcp-port\""), "\"command\":\"ss "));
+	assert_non_null(strstr(run.text, "# or: sysctl -w net.rds_zc.tcp_port="));
 	close(fd);
 }
 
@@ -1353,6 +1671,11 @@ static void usage__exit_codes(void **state)
 	assert_int_equal(rdszc(&topology->ns[0], "conns --no-such-option").status, 2);
 	assert_int_equal(rdszc(&topology->ns[0], "conns -s sideways").status, 2);
 	assert_int_equal(rdszc(&topology->ns[0], "ping 300.1.1.1").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "stats no_such_counter").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "hist no_such_histogram").status, 2);
+	assert_int_equal(rdszc(&topology->ns[0], "conns -t none").status, 2);
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	assert_int_equal(rdszc(&topology->ns[0], "trace -w 1 no_such_event").status, 2);
 	assert_int_equal(rdszc(&topology->ns[0], "--help").status, 0);
 	assert_int_equal(rdszc(&topology->ns[0], "--version").status, 0);
 	assert_int_equal(cred_become_nobody(), 0);
@@ -1393,15 +1716,19 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, monitor__streams_events, variants_one);
 	SUITE_ADD(&suite, ping__answers, variants_basic);
 	SUITE_ADD(&suite, ping__nobody_answers, variants_one);
+	SUITE_ADD(&suite, ping__interrupted, variants_one);
 	SUITE_ADD(&suite, stress__copied, variants_wire);
 	SUITE_ADD(&suite, stress__zerocopy, variants_one);
 	SUITE_ADD(&suite, stress__zerocopy_by_cmsg, variants_one);
+	SUITE_ADD(&suite, stress__without_memory_to_lock, variants_one);
 	SUITE_ADD(&suite, stress__finds_a_foreign_message, variants_one);
 	SUITE_ADD(&suite, stress__finds_what_is_wrong, variants_one);
 	SUITE_ADD(&suite, trace__tells_events, variants_one);
 	SUITE_ADD(&suite, trace__each_kind_of_event_fires, variants_one);
+	SUITE_ADD(&suite, trace__tells_what_was_lost, variants_one);
 	SUITE_ADD(&suite, trace__drops_have_a_reason, variants_loop);
 	SUITE_ADD(&suite, doctor__looks_at_everything, variants_one);
+	SUITE_ADD(&suite, doctor__says_how_much_memlock, variants_one);
 	SUITE_ADD(&suite, doctor__finds_a_taken_port, variants_one);
 	SUITE_ADD(&suite, page__examples_run, variants_one);
 	SUITE_ADD(&suite, usage__exit_codes, variants_one);

@@ -5,14 +5,18 @@
  * test_cli.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +32,9 @@ int rdszc_main(int argc, char **argv);
 #define MODULE "/lib/modules/" RELEASE "/updates/dkms/rds_zc.ko"
 #define SIGNED "code~Module signature appended~\n"
 #define KEY "a certificate of dkms"
+#define DKMS_3 "#!/bin/bash\n# add build install generate_mok\n"
+#define BUILD_AGAIN "dkms build rds_zc --force -k " RELEASE \
+	" && dkms install rds_zc --force -k " RELEASE
 
 static char root[64];
 
@@ -103,7 +110,7 @@ static int machine(void **state)
 	put_program("/usr/bin/make");
 	put_program("/usr/bin/gcc-12");
 	put_program("/usr/bin/apt-get");
-	put_program("/usr/sbin/dkms");
+	put_bytes("/usr/sbin/dkms", DKMS_3, strlen(DKMS_3), 0755);
 	return 0;
 }
 
@@ -134,15 +141,15 @@ static int no_machine(void **state)
 	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* What doctor writes of a kernel, as JSON. */
-static const char *doctor_of(const char *release, int status)
+/* Runs it in a process of its own, which prepares itself. Returns how it ended. */
+static int run_doctor(char **argv, void (*prepare)(void), char *text, size_t room)
 {
-	static char text[16384];
-	char *argv[] = { "rdszc", "doctor", "-j", "-r", root, "-k", (char *)release,
-			 NULL };
-	int out[2], ended, size = 0, got;
+	int out[2], ended, argc = 0, got;
+	size_t size = 0;
 	pid_t pid;
 
+	while (argv[argc])
+		argc++;
 	assert_int_equal(pipe(out), 0);
 	fflush(stdout);
 	pid = fork();
@@ -150,19 +157,40 @@ static const char *doctor_of(const char *release, int status)
 	if (!pid) {
 		dup2(out[1], STDOUT_FILENO);
 		close(out[0]);
-		exit(rdszc_main(7, argv));
+		if (prepare)
+			prepare();
+		exit(rdszc_main(argc, argv));
 	}
 	close(out[1]);
-	while ((got = read(out[0], text + size, sizeof(text) - 1 - size)) > 0)
+	while ((got = read(out[0], text + size, room - 1 - size)) > 0)
 		size += got;
 	text[size] = '\0';
 	close(out[0]);
 	assert_int_equal(waitpid(pid, &ended, 0), pid);
 	assert_true(WIFEXITED(ended));
-	if (WEXITSTATUS(ended) != status)
+	return WEXITSTATUS(ended);
+}
+
+/* What doctor writes of a kernel, as JSON. */
+static const char *doctor_of(const char *release, int status)
+{
+	static char text[16384];
+	char *argv[] = { "rdszc", "doctor", "-j", "-r", root, "-k", (char *)release,
+			 NULL };
+	int ended = run_doctor(argv, NULL, text, sizeof(text));
+
+	if (ended != status)
 		print_error("%s", text);
-	assert_int_equal(WEXITSTATUS(ended), status);
+	assert_int_equal(ended, status);
 	return text;
+}
+
+/* The same for people. */
+static void plain_doctor(char *text, size_t room)
+{
+	char *argv[] = { "rdszc", "doctor", "-r", root, "-k", RELEASE, NULL };
+
+	assert_in_range(run_doctor(argv, NULL, text, room), 0, 1);
 }
 
 static const char *doctor(int status)
@@ -174,7 +202,7 @@ static const char *doctor(int status)
 static void assert_told(const char *text, const char *check, const char *verdict,
 			const char *command)
 {
-	char line[1024], wanted[512];
+	char line[2048], wanted[1024];
 	const char *found;
 
 	snprintf(wanted, sizeof(wanted), "{\"check\":\"%s\",\"status\":", check);
@@ -276,6 +304,9 @@ static void doctor__on_arch(void **state)
 		    "pacman -S linux-lts-headers");
 }
 
+#define NOBODY_KNOWS "# no apt, dnf or pacman here: install "
+
+/* A comment, for nobody knows the command. */
 static void doctor__on_another_system(void **state)
 {
 	const char *text;
@@ -284,8 +315,10 @@ static void doctor__on_another_system(void **state)
 	bare_machine("/usr/bin/emerge");
 	text = doctor(1);
 	assert_told(text, "module", "bad", "make dkms-install && dkms install rds_zc/test");
-	assert_told(text, "headers", "bad", "install the headers of kernel " RELEASE);
-	assert_told(text, "compiler", "bad", "install make");
+	assert_told(text, "headers", "bad", NOBODY_KNOWS "the headers of kernel " RELEASE);
+	assert_told(text, "compiler", "bad", NOBODY_KNOWS "make");
+	put("/sys/module/module/parameters/sig_enforce", "Y\n");
+	assert_told(doctor(1), "sig-enforce", "bad", NOBODY_KNOWS "another kernel, then: reboot");
 }
 
 static void doctor__another_compiler(void **state)
@@ -319,6 +352,12 @@ static void doctor__a_taken_port(void **state)
 	(void)state;
 	snprintf(text, sizeof(text), "%s   0: 00000000:4001 00000000:0000 0A 0\n", head);
 	put("/proc/net/tcp", text);
+	/* Without the module there is no sysctl of it. */
+	assert_told(doctor(1), "tcp-port", "bad",
+		    "ss -ltnp 'sport = :16385'"
+		    "  # or: modprobe rds_zc && sysctl -w net.rds_zc.tcp_port=16386");
+	put("/sys/module/rds_zc/version", "1\n");
+	put("/proc/sys/net/rds_zc/tcp_port", "16385\n");
 	assert_told(doctor(1), "tcp-port", "bad",
 		    "ss -ltnp 'sport = :16385'  # or: sysctl -w net.rds_zc.tcp_port=16386");
 	put("/sys/module/rds_tcp/initstate", "live\n");
@@ -338,6 +377,117 @@ static void doctor__small_limits(void **state)
 	assert_told(text, "optmem_max", "note", "sysctl -w net.core.optmem_max=131072");
 }
 
+/* ---- what is asked of the machine itself ---- */
+
+#define ADVICE 16908288UL	/* 16 messages of 1 MiB, each with two pages more */
+
+/* A user, and a limit on locked memory. */
+static void with_memlock(rlim_t bytes)
+{
+	struct rlimit limit = { bytes, bytes };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || (!geteuid() && setuid(65534)))
+		_exit(99);
+}
+
+static void with_little_memlock(void)
+{
+	with_memlock(65536);
+}
+
+static void with_advised_memlock(void)
+{
+	with_memlock(ADVICE);
+}
+
+/* What stands between the first two quotes of a line that begins so, as root would have it run. */
+static void quoted(const char *text, const char *begin, char *command, size_t size)
+{
+	const char *line = strstr(text, begin), *quote;
+
+	if (!line)
+		fail_msg("no line %s in: %s", begin, text);
+	quote = strchr(line, '"');
+	assert_non_null(quote);
+	snprintf(command, size, "%.*s", (int)strcspn(quote + 1, "\""), quote + 1);
+}
+
+/* Makes the limit of the shell that it is typed into what it should be. */
+static void memlock_command_works(const char *command)
+{
+	unsigned long kib = 0;
+	char line[512];
+	FILE *shell;
+
+	snprintf(line, sizeof(line), "/bin/sh -c 'ulimit -l 64; %s && ulimit -l'", command);
+	shell = popen(line, "re");
+	assert_non_null(shell);
+	assert_int_equal(fscanf(shell, "%lu", &kib), 1);
+	assert_int_equal(pclose(shell), 0);
+	assert_int_equal(kib, ADVICE / 1024);
+}
+
+static void doctor__little_memlock(void **state)
+{
+	char *argv[] = { "rdszc", "doctor", NULL };
+	char text[16384], command[256], line[512];
+	const char *line_at;
+
+	(void)state;
+	run_doctor(argv, with_little_memlock, text, sizeof(text));
+	line_at = strstr(text, "note memlock");
+	if (!line_at)
+		fail_msg("no note of memlock: %s", text);
+	assert_null(strstr(text, "ulimit"));
+	quoted(line_at, "\n", command, sizeof(command));
+	snprintf(line, sizeof(line), "prlimit --pid $$ --memlock=%lu", ADVICE);
+	assert_string_equal(command, line);
+	snprintf(line, sizeof(line), " - memlock %lu' >/etc/security/limits.d/rds_zc.conf\"",
+		 ADVICE / 1024);
+	assert_non_null(strstr(line_at, line));
+	/* Users may not raise limits, nor may root in some containers. */
+	if (system("/bin/sh -c '{ ulimit -l 64 && ulimit -l 65; } 2>/dev/null'")) {
+		print_message("# not tried: %s\n", command);
+		return;
+	}
+	memlock_command_works(command);
+	run_doctor(argv, with_advised_memlock, text, sizeof(text));
+	assert_non_null(strstr(text, "ok   memlock      16.1MiB: 16 zerocopy messages of 1 MiB"));
+}
+
+static bool family_taken;
+
+int __real_socket(int domain, int type, int protocol);
+
+/* The linker has socket() come here. */
+int __wrap_socket(int domain, int type, int protocol)
+{
+	if (family_taken && domain == 18 && type == SOCK_SEQPACKET)
+		return open("/dev/null", O_RDONLY);
+	return __real_socket(domain, type, protocol);
+}
+
+static void take_family(void)
+{
+	family_taken = true;
+}
+
+static void doctor__a_taken_family(void **state)
+{
+	char *argv[] = { "rdszc", "doctor", "-j", NULL };
+	char text[16384];
+
+	(void)state;
+	if (!access("/sys/module/rds_zc", F_OK)) {
+		print_message("# not tried: the module is loaded, the number is ours\n");
+		return;
+	}
+	run_doctor(argv, NULL, text, sizeof(text));
+	assert_told(text, "family", "ok", NULL);
+	assert_int_equal(run_doctor(argv, take_family, text, sizeof(text)), 1);
+	assert_told(text, "family", "bad", "modprobe rds_zc family=22");
+}
+
 static void secure_boot__is_off(void **state)
 {
 	(void)state;
@@ -349,10 +499,56 @@ static void secure_boot__without_a_key(void **state)
 {
 	(void)state;
 	take("/var/lib/dkms/mok.pub");
-	assert_told(doctor(1), "mok", "bad",
-		    "dkms generate_mok  # dkms before 3: sign by hand, with sign-file");
+	assert_told(doctor(1), "mok", "bad", "dkms generate_mok");
 	put_program("/usr/bin/kmodsign");
 	assert_told(doctor(1), "mok", "bad", "update-secureboot-policy --new-key");
+}
+
+#define MAKE_KEY "openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=rds_zc/" \
+	" -outform DER -keyout /var/lib/dkms/mok.key -out /var/lib/dkms/mok.pub"
+#define SIGN "/lib/modules/" RELEASE "/build/scripts/sign-file sha256 /var/lib/dkms/mok.key" \
+	" /var/lib/dkms/mok.pub " MODULE "  # after each build"
+#define NEXT "\\u000a"	/* the next line, in JSON */
+
+/* Debian 11: dkms 2.8 knows of no keys. */
+static void secure_boot__of_an_old_dkms(void **state)
+{
+	char text[8192];
+
+	(void)state;
+	put_bytes("/usr/sbin/dkms", "# add build install", 19, 0755);
+	put_program("/usr/bin/mokutil");
+	put(MODULE, "code, longer than the words that a signature would end with");
+	assert_told(doctor(1), "signature", "bad", SIGN);
+	take("/var/lib/dkms/mok.pub");
+	assert_told(doctor(1), "mok", "bad", MAKE_KEY NEXT SIGN NEXT
+		    "mokutil --import /var/lib/dkms/mok.pub && reboot  # then: Enroll MOK");
+	plain_doctor(text, sizeof(text));
+	assert_non_null(strstr(text, "\n                  -> " MAKE_KEY "\n"));
+	assert_non_null(strstr(text, "\n                  -> " SIGN "\n"));
+	assert_non_null(strstr(text, "\n                  -> mokutil --import "));
+	take("/usr/sbin/dkms");
+	take("/usr/bin/mokutil");
+	take("/usr/bin/apt-get");
+	take(MODULE);
+	assert_told(doctor(1), "mok", "bad", MAKE_KEY NEXT SIGN NEXT NOBODY_KNOWS
+		    "mokutil, then: mokutil --import /var/lib/dkms/mok.pub && reboot"
+		    "  # then: Enroll MOK");
+}
+
+/* Its key signs what the next build makes. */
+static void secure_boot__dkms_signs(void **state)
+{
+	(void)state;
+	put(MODULE, "code, longer than the words that a signature would end with");
+	assert_told(doctor(1), "signature", "bad", BUILD_AGAIN);
+	take("/usr/sbin/dkms");
+	assert_told(doctor(1), "signature", "bad", SIGN);
+	put_bytes("/usr/bin/dkms", DKMS_3, strlen(DKMS_3), 0755);	/* of Arch */
+	assert_told(doctor(1), "signature", "bad", BUILD_AGAIN);
+	take("/usr/bin/dkms");
+	put_program("/usr/bin/kmodsign");	/* of Ubuntu */
+	assert_told(doctor(1), "signature", "bad", BUILD_AGAIN);
 }
 
 static void secure_boot__key_is_enrolled(void **state)
@@ -406,15 +602,6 @@ static void secure_boot__list_cannot_be_read(void **state)
 	assert_told(doctor(0), "mok", "note", "mokutil --test-key /var/lib/dkms/mok.pub");
 }
 
-static void secure_boot__module_is_not_signed(void **state)
-{
-	(void)state;
-	put(MODULE, "code, longer than the words that a signature would end with");
-	assert_told(doctor(1), "signature", "bad",
-		    "dkms build rds_zc --force -k " RELEASE
-		    " && dkms install rds_zc --force -k " RELEASE);
-}
-
 static void secure_boot__shim_does_not_validate(void **state)
 {
 	const char *text;
@@ -466,8 +653,7 @@ static void secure_boot__loaded_all_the_same(void **state)
 	(void)state;
 	put("/sys/module/rds_zc/version", "1\n");
 	take("/var/lib/dkms/mok.pub");
-	assert_told(doctor(0), "mok", "note",
-		    "dkms generate_mok  # dkms before 3: sign by hand, with sign-file");
+	assert_told(doctor(0), "mok", "note", "dkms generate_mok");
 }
 
 #define ON(machine, test) cmocka_unit_test_setup_teardown(test, machine, no_machine)
@@ -484,13 +670,16 @@ int main(void)
 		ON(machine, doctor__a_compiler_of_a_long_name),
 		ON(machine, doctor__a_taken_port),
 		ON(machine, doctor__small_limits),
+		cmocka_unit_test(doctor__little_memlock),
+		cmocka_unit_test(doctor__a_taken_family),
 		ON(machine, secure_boot__is_off),
 		ON(secure_machine, secure_boot__without_a_key),
 		ON(secure_machine, secure_boot__key_is_enrolled),
 		ON(secure_machine, secure_boot__key_is_in_a_variable),
 		ON(secure_machine, secure_boot__key_is_not_enrolled),
 		ON(secure_machine, secure_boot__list_cannot_be_read),
-		ON(secure_machine, secure_boot__module_is_not_signed),
+		ON(secure_machine, secure_boot__of_an_old_dkms),
+		ON(secure_machine, secure_boot__dkms_signs),
 		ON(secure_machine, secure_boot__shim_does_not_validate),
 		ON(machine, lockdown__by_the_command_line),
 		ON(machine, sig_enforce__content),

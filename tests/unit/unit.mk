@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Unit tests of what is pure, of the headers for programs, and of what the manual says about the
-# sources; included by tests/Makefile.
+# Unit tests of what is pure, of the headers for programs, of the completion for bash, and of what
+# the manual says about the sources; included by tests/Makefile.
 
-UNIT := test_wire test_addr test_errqueue test_doctor
+UNIT := test_wire test_addr test_errqueue test_doctor test_stress
 UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
-unit: $(UNIT:%=$(O)/unit/%)
+unit: $(UNIT:%=$(O)/unit/%) | $(O)/unit/rdszc
 	@set -e; for program in $^; do $$program; done
 	$(HERE)/unit/check-headers
+	$(HERE)/unit/check-completion $(O)/unit/rdszc
 	$(TOP)/docs/man/check
 	$(TOP)/docs/check
 
@@ -24,8 +25,15 @@ $(O)/unit/test_errqueue: $(HERE)/unit/test_errqueue.c $(TOP)/compat/errqueue.c |
 $(O)/unit/test_doctor: $(HERE)/unit/test_doctor.c $(TOOL) | $(O)/unit
 	$(CC) $(UNIT_FLAGS) -Dmain=rdszc_main -DRDSZC_VERSION=\"test\" -r -nostdlib -o $@.o \
 		$(filter $(TOP)/tools/%.c,$^)
-	$(CC) $(UNIT_FLAGS) -o $@ $< $@.o -lcmocka -lmnl
+	$(CC) $(UNIT_FLAGS) -Wl,--wrap=socket -o $@ $< $@.o -lcmocka -lmnl
 	rm $@.o
+
+# Contains the file of the tool that it looks into.
+$(O)/unit/test_stress: $(HERE)/unit/test_stress.c $(TOOL) | $(O)/unit
+	$(CC) $(UNIT_FLAGS) -o $@ $< $(TOP)/tools/rdszc/out.c $(TOP)/tools/rdszc/rds.c -lcmocka
+
+$(O)/unit/rdszc: $(TOOL) | $(O)/unit
+	$(MAKE) -s -C $(TOP)/tools/rdszc O=$(O)/unit
 
 $(O)/unit:
 	mkdir -p $@

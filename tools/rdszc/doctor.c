@@ -6,6 +6,7 @@
  * is loaded. All files are looked for below --root: a mounted image, or what a test has made up.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,21 @@
 
 #define MESSAGE		(1U << 20)	/* the largest message: limits are to allow one of them */
 #define MESSAGE_PAGES	(MESSAGE / 4096 + 2)
+#define MEMLOCK_ADVICE	16		/* of them, sent by zerocopy and on their way */
 
 static const char *root = "";
 static unsigned int bad, notes;
+
+/* One arrow for each line of it. */
+static void tell_command(const char *command)
+{
+	while (command && *command) {
+		int length = strcspn(command, "\n");
+
+		printf("%18s%s %.*s\n", "", paint(BOLD, "->"), length, command);
+		command += length + (command[length] == '\n');
+	}
+}
 
 void tell(enum verdict verdict, const char *check, const char *command, const char *format, ...)
 {
@@ -47,8 +60,8 @@ void tell(enum verdict verdict, const char *check, const char *command, const ch
 	/* The padding is outside of the colours. */
 	printf("%s%*s %-12s %s\n", paint(colors[verdict], words[verdict]),
 	       (int)(4 - strlen(words[verdict])), "", check, detail);
-	if (command && verdict != GOOD)
-		printf("%18s%s %s\n", "", paint(BOLD, "->"), command);
+	if (verdict != GOOD)
+		tell_command(command);
 }
 
 const char *at(const char *format, ...)
@@ -297,8 +310,10 @@ static void check_port(void)
 		tell(GOOD, "tcp-port", NULL, "%d is ours", port);
 		return;
 	}
+	/* The sysctl comes with the module, which loads all the same. */
 	snprintf(command, sizeof(command),
-		 "ss -ltnp 'sport = :%d'  # or: sysctl -w net.rds_zc.tcp_port=%d", port, port + 1);
+		 "ss -ltnp 'sport = :%d'  # or: %ssysctl -w net.rds_zc.tcp_port=%d", port,
+		 is_loaded("rds_zc") ? "" : "modprobe rds_zc && ", port + 1);
 	tell(BAD, "tcp-port", command, "somebody else listens on %d", port);
 }
 
@@ -341,20 +356,37 @@ static void check_sysctl(const char *name, unsigned long need, unsigned long adv
 		tell(NOTE, name, command, "%lu: %s", value, what);
 }
 
+/*
+ * A user may not raise the own limit beyond the hard one: somebody else has to, for the shell that
+ * the command is typed into, and for the next login.
+ */
+static void memlock_command(char *text, size_t size, unsigned long bytes)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	const char *as_root = on_path("sudo") ? "sudo sh -c" : "su -c";
+
+	snprintf(text, size,
+		 "%s \"prlimit --pid $$ --memlock=%lu\"  # this shell; service: LimitMEMLOCK=%lu\n"
+		 "%s \"echo '%s - memlock %lu' >/etc/security/limits.d/rds_zc.conf\"  # next login",
+		 as_root, bytes, bytes, as_root, user ? user->pw_name : "*", bytes / 1024);
+}
+
 static void check_memlock(void)
 {
+	unsigned long need = MESSAGE_PAGES * 4096UL;
 	struct rlimit limit;
-	rlim_t need = MESSAGE_PAGES * 4096UL;
+	char command[512];
 
 	if (getrlimit(RLIMIT_MEMLOCK, &limit))
 		return;
+	memlock_command(command, sizeof(command), MEMLOCK_ADVICE * need);
 	if (limit.rlim_cur == RLIM_INFINITY || !geteuid())
 		tell(GOOD, "memlock", NULL, "no limit for this user");
 	else if (limit.rlim_cur >= need)
 		tell(GOOD, "memlock", NULL, "%s: %llu zerocopy messages of 1 MiB at a time",
 		     bytes_text(limit.rlim_cur), (unsigned long long)(limit.rlim_cur / need));
 	else
-		tell(NOTE, "memlock", "ulimit -l unlimited  # service: LimitMEMLOCK=infinity",
+		tell(NOTE, "memlock", command,
 		     "%s: a zerocopy send of 1 MiB is refused (ENOMEM), it needs %s",
 		     bytes_text(limit.rlim_cur), bytes_text(need));
 }

@@ -27,8 +27,10 @@ bool module_file(const char *release, char *path, size_t size);
 /*
  * doctor_words.c: how this distribution installs a package, the headers of a kernel, a compiler by
  * the name that the kernel's configuration has, our module, a kernel of its own; and how an
- * argument, with what may follow its name, goes from the kernel's command line.
+ * argument, with what may follow its name, goes from the kernel's command line. and_then() goes
+ * between an installation and what comes after it.
  */
+const char *and_then(void);
 void install_command(char *text, size_t size, const char *package);
 void headers_command(char *text, size_t size, const char *release);
 void compiler_command(char *text, size_t size, const char *name);

@@ -18,6 +18,10 @@
 #define SHIM "605dab50-e046-4300-abb6-3dd810dd8b23"
 #define BIGGEST (1 << 20) /* of the files we read as a whole */
 
+/* Where dkms keeps its key, but for Ubuntu's. */
+#define PRIVATE_KEY "/var/lib/dkms/mok.key"
+#define PUBLIC_KEY "/var/lib/dkms/mok.pub"
+
 struct blob {
 	unsigned char *data;
 	size_t size;
@@ -64,7 +68,7 @@ static enum secure secure_boot(void)
 static const char *certificate(void)
 {
 	static const char * const places[] = {
-		"/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der"
+		PUBLIC_KEY, "/var/lib/shim-signed/mok/MOK.der"
 	};
 	size_t i;
 
@@ -137,8 +141,8 @@ static void with_mokutil(char *text, size_t size)
 	*text = '\0';
 	if (on_path("mokutil"))
 		return;
-	install_command(text, size - strlen(" && "), "mokutil");
-	strcat(text, " && ");
+	install_command(text, size - strlen(and_then()), "mokutil");
+	strcat(text, and_then());
 }
 
 static void check_key(const char *key)
@@ -169,16 +173,91 @@ static void check_key(const char *key)
 	}
 }
 
+/*
+ * dkms signs what it builds from 3.0 on, or where kmodsign is: Ubuntu's. It is a script, and the
+ * older ones do not know the word. Without dkms, too, it is to be done by hand.
+ */
+static bool dkms_signs(void)
+{
+	static const char word[] = "generate_mok";
+	static const char * const places[] = { "/usr/sbin/dkms", "/usr/bin/dkms", "/sbin/dkms" };
+	bool found = on_path("kmodsign");
+	size_t i;
+
+	for (i = 0; !found && i < ARRAY_SIZE(places); i++) {
+		struct blob script = read_blob(at("%s", places[i]));
+
+		found = script.size &&
+			memmem(script.data, script.size, word, strlen(word)) != NULL;
+		free(script.data);
+	}
+	return found;
+}
+
+/* The path that it has in the system it is of. */
+static const char *installed_module(const char *release, char *path, size_t size)
+{
+	size_t root = strlen(at("%s", ""));
+
+	if (module_file(release, path, size))
+		return path + root;
+	snprintf(path, size, "/lib/modules/%s/updates/dkms/rds_zc.ko", release);
+	return path;
+}
+
+/* The private key is where dkms 3 would have it. */
+static void sign_command(char *text, size_t size, const char *release)
+{
+	char path[512];
+
+	/* Each build makes another file, which this dkms leaves as it is. */
+	snprintf(text, size,
+		 "/lib/modules/%s/build/scripts/sign-file sha256 %s %s %s"
+		 "  # after each build",
+		 release, PRIVATE_KEY, PUBLIC_KEY,
+		 installed_module(release, path, sizeof(path)));
+}
+
 static void check_signature(const char *release)
 {
-	char command[192];
+	char command[1024];
 
 	if (is_signed(release) != 0)
 		return;
-	snprintf(command, sizeof(command),
-		 "dkms build rds_zc --force -k %s && dkms install rds_zc --force -k %s",
-		 release, release);
+	if (dkms_signs())
+		snprintf(command, sizeof(command),
+			 "dkms build rds_zc --force -k %s && dkms install rds_zc --force -k %s",
+			 release, release);
+	else
+		sign_command(command, sizeof(command), release);
 	tell(trouble(), "signature", command, "the installed module is not signed");
+}
+
+/* A key of one's own, the module signed with it, and the machine told. */
+static void by_hand_command(char *text, size_t size, const char *release)
+{
+	char sign[1024], first[64];
+
+	sign_command(sign, sizeof(sign), release);
+	with_mokutil(first, sizeof(first));
+	snprintf(text, size,
+		 "openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=rds_zc/"
+		 " -outform DER -keyout %s -out %s\n%s\n"
+		 "%smokutil --import %s && reboot  # then: Enroll MOK",
+		 PRIVATE_KEY, PUBLIC_KEY, sign, first, PUBLIC_KEY);
+}
+
+static void no_key(const char *release)
+{
+	char command[2048];
+
+	if (on_path("kmodsign"))
+		snprintf(command, sizeof(command), "update-secureboot-policy --new-key");
+	else if (dkms_signs())
+		snprintf(command, sizeof(command), "dkms generate_mok");
+	else
+		by_hand_command(command, sizeof(command), release);
+	tell(trouble(), "mok", command, "dkms has no key to sign modules with");
 }
 
 /* Modules must be signed: with what, does the machine know it, and are they? */
@@ -187,9 +266,7 @@ static void check_keys(const char *release)
 	const char *key = certificate();
 
 	if (!key) {
-		tell(trouble(), "mok", on_path("kmodsign") ? "update-secureboot-policy --new-key" :
-		     "dkms generate_mok  # dkms before 3: sign by hand, with sign-file",
-		     "dkms has no key to sign modules with");
+		no_key(release);
 		return;
 	}
 	check_key(key);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * doctor_words.c - the commands of this distribution, which is known by its package manager: apt,
- * dnf or pacman. Elsewhere they are only words.
+ * dnf or pacman. Elsewhere nobody knows them, and a comment says so.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ static const struct words known[] = {
 		.kernel = "linux",
 		.grub = "grub-mkconfig -o /boot/grub/grub.cfg",
 	}, {
-		.install = "install",
+		.install = "# no apt, dnf or pacman here: install",
 		.headers = "the headers of kernel %s",
 		.module = "make dkms-install && dkms install rds_zc/" RDSZC_VERSION,
 		.kernel = "another kernel",
@@ -54,6 +54,12 @@ static const struct words *words(void)
 	while (w->program && !on_path(w->program))
 		w++;
 	return w;
+}
+
+/* Between two commands; nothing can follow a comment but words. */
+const char *and_then(void)
+{
+	return words()->program ? " && " : ", then: ";
 }
 
 void install_command(char *text, size_t size, const char *package)
@@ -104,7 +110,7 @@ const char *module_command(void)
 
 void kernel_command(char *text, size_t size)
 {
-	snprintf(text, size, "%s %s && reboot", words()->install, words()->kernel);
+	snprintf(text, size, "%s %s%sreboot", words()->install, words()->kernel, and_then());
 }
 
 void without_argument(char *text, size_t size, const char *name, const char *value)

@@ -76,7 +76,7 @@ static void put_stamp(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (settings.json) {
-		json_real("time", now.tv_sec + now.tv_nsec / 1e9);
+		json_time("time", now.tv_sec, now.tv_nsec);
 		return;
 	}
 	localtime_r(&now.tv_sec, &local);
@@ -98,6 +98,9 @@ static void show_path_event(const struct attrs *a)
 		put_stamp();
 		json_text("local", attr_address(a, RDSZC_A_PATH_LOCAL_ADDR));
 		json_text("peer", attr_address(a, RDSZC_A_PATH_PEER_ADDR));
+		json_number("scope", attr_number(a, RDSZC_A_PATH_SCOPE));
+		json_text("transport", name_in(transports, TRANSPORTS,
+					       attr_number(a, RDSZC_A_PATH_TRANSPORT)));
 		json_number("lane", attr_number(a, RDSZC_A_PATH_LANE));
 		json_text("old", old);
 		json_text("state", now);
@@ -338,6 +341,35 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 16;
 }
 
+/* "seconds.microseconds" of the trace clock. */
+static void put_trace_time(const char *stamp)
+{
+	unsigned long long seconds = 0;
+	unsigned int us = 0;
+
+	if (stamp)
+		sscanf(stamp, "%llu.%6u", &seconds, &us);
+	json_time("time", seconds, us * 1000);
+}
+
+/* "CPU:n [LOST m EVENTS]", or without m where the kernel does not know: more than the buffer holds. */
+static bool show_lost(const char *line)
+{
+	unsigned long count = 0;
+	unsigned int cpu;
+	char word[8];
+
+	if (sscanf(line, "CPU:%u [%7[A-Z] %lu", &cpu, word, &count) < 2 || strcmp(word, "LOST"))
+		return false;
+	json_begin();
+	json_text("event", "lost");
+	json_number("cpu", cpu);
+	if (count)
+		json_number("count", count);
+	json_end();
+	return true;
+}
+
 /* " task-pid [cpu] flags seconds: event: name=value ..." */
 static void show_trace_line(char *line)
 {
@@ -347,6 +379,8 @@ static void show_trace_line(char *line)
 		puts(line);
 		return;
 	}
+	if (show_lost(line))
+		return;
 	colon = cpu ? strstr(cpu, ": ") : NULL;
 	event = colon ? colon + 2 : NULL;
 	field = event ? strstr(event, ": ") : NULL;
@@ -357,7 +391,7 @@ static void show_trace_line(char *line)
 	stamp = strrchr(cpu, ' ');
 	json_begin();
 	json_text("event", event);
-	json_real("time", stamp ? atof(stamp) : 0);
+	put_trace_time(stamp);
 	json_number("cpu", strtoul(cpu + 1, NULL, 10));
 	for (field = strtok_r(field + 2, " ", &save); field; field = strtok_r(NULL, " ", &save)) {
 		char *value = strchr(field, '=');

@@ -11,6 +11,8 @@ const char * const path_reasons[PATH_REASONS] = {
 	"sysctl", "address", "other", "lane", "idle"
 };
 
+const char * const transports[TRANSPORTS] = { "none", "tcp", "loop" };
+
 const char *name_in(const char * const *names, size_t count, uint64_t number)
 {
 	return number < count ? names[number] : "?";

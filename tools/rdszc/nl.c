@@ -164,9 +164,11 @@ void nl_dump(struct nl *nl, struct nlmsghdr *request,
 	for (tries = 1; ; tries++) {
 		memset(&answer, 0, sizeof(answer));
 		ask(nl, request, &answer);
+		/* What is asked for by name and is not there: the command line is wrong. */
 		if (answer.error)
-			die(exit_status(answer.error), "the kernel refuses: %s%s%s",
-			    strerror(answer.error), *answer.words ? ": " : "", answer.words);
+			die(answer.error == ENOENT ? EXIT_USAGE : exit_status(answer.error),
+			    "the kernel refuses: %s%s%s", strerror(answer.error),
+			    *answer.words ? ": " : "", answer.words);
 		if (!answer.interrupted)
 			break;
 		if (tries == TRIES) {

@@ -154,7 +154,13 @@ void json_signed(const char *key, int64_t value)
 void json_real(const char *key, double value)
 {
 	json_key(key);
-	printf("%.6g", value);
+	printf("%.3f", value);
+}
+
+void json_time(const char *key, uint64_t seconds, uint32_t ns)
+{
+	json_key(key);
+	printf("%llu.%09u", (unsigned long long)seconds, ns);
 }
 
 void json_bool(const char *key, bool value)

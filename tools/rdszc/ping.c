@@ -195,5 +195,6 @@ int command_ping(int argc, char **argv)
 			usleep(p.interval * 1e6);
 	}
 	summary(&p);
-	return p.sent && p.received == p.sent ? EXIT_OK : EXIT_FAULT;
+	/* What was asked last when it was interrupted is not counted. */
+	return p.received == p.sent ? EXIT_OK : EXIT_FAULT;
 }

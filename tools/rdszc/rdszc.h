@@ -64,7 +64,8 @@ void json_begin(void);
 void json_text(const char *key, const char *value);
 void json_number(const char *key, uint64_t value);
 void json_signed(const char *key, int64_t value);
-void json_real(const char *key, double value);
+void json_real(const char *key, double value);	/* to a thousandth */
+void json_time(const char *key, uint64_t seconds, uint32_t ns);
 void json_bool(const char *key, bool value);
 void json_end(void);
 
@@ -149,9 +150,11 @@ void catch_interrupts(void);
 
 #define PATH_STATES 4
 #define PATH_REASONS 13
+#define TRANSPORTS 3
 
 extern const char * const path_states[PATH_STATES];
 extern const char * const path_reasons[PATH_REASONS];
+extern const char * const transports[TRANSPORTS];
 
 /* The word for a number, "?" for one that a newer module has. */
 const char *name_in(const char * const *names, size_t count, uint64_t number);

@@ -9,7 +9,6 @@
 
 #include "rdszc.h"
 
-static const char * const transports[] = { "none", "tcp", "loop" };
 static const char * const queues[] = { "send", "unacked", "receive" };
 static const char * const payloads[] = { "none", "copied", "pinned", "lent", "network" };
 static const char * const modes[] = { "both", "errqueue", "cmsg" };
@@ -74,7 +73,8 @@ static error_t parse_filter(int key, char *word, struct argp_state *state)
 		f->has_uid = true;
 		return 0;
 	case 't':
-		f->transport = choose(transports, ARRAY_SIZE(transports), word, state);
+		/* None is what only a socket has. */
+		f->transport = choose(transports + 1, ARRAY_SIZE(transports) - 1, word, state) + 1;
 		f->has_transport = true;
 		return 0;
 	case 's':
@@ -155,12 +155,14 @@ static void show_socket(const struct attrs *a, void *arg)
 {
 	uint32_t flags = attr_number(a, RDSZC_A_SOCKET_FLAGS);
 	const struct filter *f = arg;
-	char words[128], rest[128];
+	char words[128];
 
 	if (f->congested && !(flags & RDSZC_SOCKFLAG_CONGESTED))
 		return;
+	/* In the table the address says that it is bound. */
+	if (!settings.json)
+		flags &= ~(uint32_t)RDSZC_SOCKFLAG_BOUND;
 	socket_flag_text(flags, words, sizeof(words));
-	socket_flag_text(flags & ~(uint32_t)RDSZC_SOCKFLAG_BOUND, rest, sizeof(rest));
 	record_begin();
 	record_number("id", "ID", attr_number(a, RDSZC_A_SOCKET_ID));
 	record_number("inode", NULL, attr_number(a, RDSZC_A_SOCKET_INODE));
@@ -184,8 +186,7 @@ static void show_socket(const struct attrs *a, void *arg)
 	record_text("completion_mode", NULL,
 		    NAME(modes, attr_number(a, RDSZC_A_SOCKET_COMPLETION_MODE)));
 	record_signed("zc_threshold", NULL, (int32_t)attr_number(a, RDSZC_A_SOCKET_ZC_THRESHOLD));
-	record_text("flags", NULL, words);
-	record_text("flags", "FLAGS", rest);
+	record_text("flags", "FLAGS", words);
 	record_end();
 }
 
@@ -336,9 +337,51 @@ static void show_conn(const struct attrs *a, void *arg)
 	record_end();
 }
 
+/* Whose lanes to show: path-get does not tell of congestion, conn-get does. */
+struct congested {
+	struct congested *next;
+	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
+	uint64_t scope;
+};
+
+static struct congested *congested;
+
+static void keep_congested(const struct attrs *a, void *arg)
+{
+	struct congested *c;
+
+	(void)arg;
+	if (!attr_number(a, RDSZC_A_PATH_LOCAL_CONGESTED) &&
+	    !attr_number(a, RDSZC_A_PATH_PEER_CONGESTED))
+		return;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		die(EXIT_SYSTEM, "out of memory");
+	snprintf(c->local, sizeof(c->local), "%s", attr_address(a, RDSZC_A_PATH_LOCAL_ADDR));
+	snprintf(c->peer, sizeof(c->peer), "%s", attr_address(a, RDSZC_A_PATH_PEER_ADDR));
+	c->scope = attr_number(a, RDSZC_A_PATH_SCOPE);
+	c->next = congested;
+	congested = c;
+}
+
+static bool is_congested(const struct attrs *a)
+{
+	const char *local = attr_address(a, RDSZC_A_PATH_LOCAL_ADDR);
+	const char *peer = attr_address(a, RDSZC_A_PATH_PEER_ADDR);
+	const struct congested *c = congested;
+
+	while (c && (strcmp(c->local, local) || strcmp(c->peer, peer) ||
+		     c->scope != attr_number(a, RDSZC_A_PATH_SCOPE)))
+		c = c->next;
+	return c;
+}
+
 static void show_path(const struct attrs *a, void *arg)
 {
-	(void)arg;
+	const struct filter *f = arg;
+
+	if (f->congested && !is_congested(a))
+		return;
 	record_begin();
 	record_ends(a);
 	record_number("lane", "LANE", attr_number(a, RDSZC_A_PATH_LANE));
@@ -356,7 +399,7 @@ static const struct argp_option conn_options[] = {
 	{ "peer", 'r', "ADDR", 0, "to this address", 0 },
 	{ "transport", 't', "NAME", 0, "tcp or loop", 0 },
 	{ "state", 's', "NAME", 0, "down, connecting, up or disconnecting", 0 },
-	{ "congested", OPTION_CONGESTED, NULL, 0, "only those with congested ports (conns)", 0 },
+	{ "congested", OPTION_CONGESTED, NULL, 0, "only those of connections with congested ports", 0 },
 	{ 0 }
 };
 
@@ -370,6 +413,9 @@ static int show_paths(int argc, char **argv, const struct argp *argp, uint8_t co
 
 	argp_parse(argp, argc, argv, 0, NULL, &f);
 	nl_open(&nl);
+	if (f.congested && command == RDSZC_CMD_PATH_GET)
+		nl_dump(&nl, nl_request(&nl, buffer, RDSZC_CMD_CONN_GET, NLM_F_DUMP),
+			keep_congested, NULL);
 	request = nl_request(&nl, buffer, command, NLM_F_DUMP);
 	if (f.has_local)
 		put_address(request, RDSZC_A_PATH_LOCAL_ADDR, &f.local);
@@ -382,6 +428,12 @@ static int show_paths(int argc, char **argv, const struct argp *argp, uint8_t co
 	nl_dump(&nl, request, show, &f);
 	records_end();
 	nl_close(&nl);
+	while (congested) {
+		struct congested *c = congested;
+
+		congested = c->next;
+		free(c);
+	}
 	return EXIT_OK;
 }
 

@@ -36,7 +36,6 @@
 #define MAX_SOCKETS	1024
 #define MAX_DEPTH	4096
 #define STREAMS		4096		/* remembered by a receiving port */
-#define LINGER_MS	30000		/* how long the end of a stream is waited for */
 
 enum kind { KIND_DATA = 1, KIND_END, KIND_REPORT };
 
@@ -71,10 +70,14 @@ static struct stress s = {
 /* What happened, of all threads together; atomic. */
 static struct {
 	uint64_t sent, sent_bytes, received, received_bytes, cookies, copied, congested, full;
+	uint64_t nomem;		/* refused with ENOMEM, mostly by RLIMIT_MEMLOCK */
 	uint64_t faults;
 } total;
 
 static volatile bool stop, serving = true;
+
+/* How long the end of a stream is waited for, and a send that is refused is tried again. */
+static unsigned int linger_ms = 30000;
 
 #define ADD(field, n) __atomic_add_fetch(&total.field, n, __ATOMIC_RELAXED)
 #define GET(field) __atomic_load_n(&total.field, __ATOMIC_RELAXED)
@@ -293,7 +296,8 @@ struct sender {
 	unsigned int out, next;
 	bool pending;			/* the next buffer is filled, and waits to be sent */
 	uint32_t length;
-	bool ended, failed;
+	uint64_t refused;		/* since when, 0: the last send was taken */
+	bool failed;
 };
 
 struct worker {
@@ -353,6 +357,40 @@ static ssize_t send_one(struct sender *sender)
 	return sendmsg(sender->fd, &msg, MSG_DONTWAIT | MSG_ZEROCOPY);
 }
 
+/* No memory: others, or messages on their way, may give some back. Not for ever. */
+static void wait_for_memory(struct sender *sender)
+{
+	uint64_t now = now_ns();
+
+	ADD(nomem, 1);
+	if (!sender->refused)
+		sender->refused = now;
+	if (now - sender->refused < linger_ms * 1000000ULL)
+		return;
+	fault("send: %s, for %u seconds", strerror(ENOMEM), linger_ms / 1000);
+	sender->failed = true;
+}
+
+static void send_refused(struct sender *sender)
+{
+	switch (errno) {
+	case ENOBUFS:
+		ADD(congested, 1);
+		break;
+	case EAGAIN:
+		ADD(full, 1);
+		break;
+	case ENOMEM:
+		wait_for_memory(sender);
+		break;
+	case EINTR:
+		break;
+	default:
+		fault("send: %s", strerror(errno));
+		sender->failed = true;
+	}
+}
+
 /* Sends while there is a free buffer and the socket takes it. True if something went out. */
 static bool send_some(struct sender *sender)
 {
@@ -366,17 +404,11 @@ static bool send_some(struct sender *sender)
 			break;
 		prepare(sender);
 		if (send_one(sender) < 0) {
-			if (errno == ENOBUFS)
-				ADD(congested, 1);
-			else if (errno == EAGAIN)
-				ADD(full, 1);
-			else if (errno != ENOMEM && errno != EINTR) {
-				fault("send: %s", strerror(errno));
-				sender->failed = true;
-			}
+			send_refused(sender);
 			break;
 		}
 		sender->pending = false;
+		sender->refused = 0;
 		if (s.zerocopy) {
 			sender->busy[sender->next] = true;
 			sender->out++;
@@ -468,8 +500,11 @@ static void wait_some(struct worker *worker, short events)
 	for (i = 0; i < n; i++) {
 		struct sender *sender = &worker->senders[i];
 
+		bool ready = !sender->busy[sender->next] && !sender->refused && !sender->failed;
+
+		/* One that lacks memory is writable all the time. */
 		list[i] = (struct pollfd){ .fd = sender->fd,
-			.events = !sender->busy[sender->next] ? events : s.cmsg ? POLLIN : 0 };
+			.events = ready ? events : s.cmsg ? POLLIN : 0 };
 	}
 	poll(list, n, 10);
 }
@@ -477,7 +512,7 @@ static void wait_some(struct worker *worker, short events)
 /* Takes what still comes, until every cookie is back. */
 static void drain_cookies(struct sender *sender)
 {
-	uint64_t end = now_ns() + LINGER_MS * 1000000ULL;
+	uint64_t end = now_ns() + linger_ms * 1000000ULL;
 
 	while (sender->out && now_ns() < end) {
 		struct pollfd poll_fd = { .fd = sender->fd, .events = s.cmsg ? POLLIN : 0 };
@@ -493,7 +528,7 @@ static bool ask_report(struct sender *sender, struct frame *answer)
 {
 	struct frame frame = { .magic = MAGIC, .kind = KIND_END, .stream = sender->stream,
 			       .number = sender->number, .length = sizeof(frame) };
-	struct timeval patience = { .tv_sec = LINGER_MS / 1000 };
+	struct timeval patience = { .tv_sec = linger_ms / 1000 };
 	ssize_t got;
 
 	setsockopt(sender->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
@@ -620,6 +655,7 @@ static void summary(double seconds)
 		json_number("cookies_copied", GET(copied));
 		json_number("congested", GET(congested));
 		json_number("full", GET(full));
+		json_number("nomem", GET(nomem));
 		json_real("bytes_per_second", bytes / seconds);
 		json_number("faults", GET(faults));
 		json_end();
@@ -636,6 +672,9 @@ static void summary(double seconds)
 	if (!s.serve)
 		printf("met a congested receiver %llu times, a full send buffer %llu times\n",
 		       (unsigned long long)GET(congested), (unsigned long long)GET(full));
+	if (GET(nomem))
+		printf("%llu sends were refused: %s%s\n", (unsigned long long)GET(nomem),
+		       strerror(ENOMEM), s.zerocopy ? " (memlock: rdszc doctor)" : "");
 	if (GET(faults))
 		printf("%s: %llu\n", paint(RED, "FAULTS"), (unsigned long long)GET(faults));
 	else
@@ -702,6 +741,9 @@ static void run_senders(const union address *from, const union address *to)
 		pthread_join(workers[i].thread, NULL);
 	if (!s.has_peer)
 		stop_servers();
+	/* One that is interrupted at once is no fault, if it had nothing to complain of. */
+	if (!GET(sent) && (!interrupted || GET(nomem)))
+		fault("nothing was sent");
 	summary(seconds);
 	free(senders);
 	free(workers);
