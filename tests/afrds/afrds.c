@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A program written for AF_RDS, of any Linux: it knows the number 21 and <linux/rds.h>, and has
- * never heard of rds_zc. It sends itself messages, copied and by zerocopy, pings itself, polls, and
- * reads options. Everything that is not as AF_RDS has it is an error on stderr and exit code 1; no
- * such socket is exit code 2.
+ * never heard of rds_zc. It sends itself or another messages, copied and by zerocopy, pings, polls,
+ * and reads options. Everything that is not as AF_RDS has it is an error on stderr and exit code 1;
+ * no such socket is exit code 2.
  *
- *   afrds ADDRESS          family 21
- *   afrds ADDRESS lookup   the family as builds of rds-tools look it up: /proc/sys/net/rds/pf_rds
+ *   afrds [-l] [-n] ADDRESS            sends to itself
+ *   afrds [-l] [-n] ADDRESS PEER       sends to the peer, on port PORT there
+ *   afrds [-l] [-n] -r ADDRESS         is that peer: says on stdout that it is bound, and receives
+ *
+ *   -l   the family as builds of rds-tools look it up: /proc/sys/net/rds/pf_rds; else it is 21
+ *   -n   no zerocopy
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,6 +34,7 @@
 
 #define SIZE 20000
 #define COOKIE 0x12345678
+#define PORT 4000
 
 static char out[SIZE] __attribute__((aligned(4096))), in[SIZE];
 static int sol = 276;
@@ -53,7 +58,7 @@ static int number(const char *path)
 	return value;
 }
 
-static int open_socket(int family, const char *address, struct sockaddr_in *addr)
+static int open_socket(int family, const char *address, uint16_t port, struct sockaddr_in *addr)
 {
 	socklen_t length = sizeof(*addr);
 	int fd = socket(family, SOCK_SEQPACKET, 0);
@@ -65,6 +70,7 @@ static int open_socket(int family, const char *address, struct sockaddr_in *addr
 	memset(addr, 0, sizeof(*addr));
 	addr->sin_family = AF_INET;
 	addr->sin_addr.s_addr = inet_addr(address);
+	addr->sin_port = htons(port);
 	CHECK(!bind(fd, (struct sockaddr *)addr, sizeof(*addr)));
 	CHECK(!getsockname(fd, (struct sockaddr *)addr, &length));
 	CHECK(addr->sin_port);
@@ -80,7 +86,8 @@ static void wait_for(int fd, short events)
 	CHECK(!(ready.revents & POLLERR));	/* AF_RDS has no error queue */
 }
 
-static void receive(int fd, size_t size, const struct sockaddr_in *from)
+/* From whom is learned from the first message where it is not known. */
+static void receive(int fd, size_t size, struct sockaddr_in *from)
 {
 	struct sockaddr_in name;
 	struct iovec iov = { .iov_base = in, .iov_len = sizeof(in) };
@@ -92,6 +99,8 @@ static void receive(int fd, size_t size, const struct sockaddr_in *from)
 	CHECK(recvmsg(fd, &msg, 0) == (ssize_t)size);
 	CHECK(!memcmp(in, out, size));
 	CHECK(msg.msg_namelen == sizeof(name));
+	if (!from->sin_port)
+		*from = name;
 	CHECK(name.sin_addr.s_addr == from->sin_addr.s_addr && name.sin_port == from->sin_port);
 }
 
@@ -102,9 +111,15 @@ static void reap(int fd)
 	struct msghdr msg = { .msg_control = control, .msg_controllen = sizeof(control) };
 	struct rds_zcopy_cookies cookies;
 	struct cmsghdr *cmsg;
+	ssize_t got;
 
-	wait_for(fd, POLLIN);
-	CHECK(recvmsg(fd, &msg, MSG_DONTWAIT) == 0);
+	/* POLLIN tells of changes of congestion, too, and then there is nothing to read. */
+	do {
+		wait_for(fd, POLLIN);
+		errno = 0;
+		got = recvmsg(fd, &msg, MSG_DONTWAIT);
+	} while (got < 0 && errno == EAGAIN);
+	CHECK(got == 0);
 	cmsg = CMSG_FIRSTHDR(&msg);
 	CHECK(cmsg && cmsg->cmsg_level == sol && cmsg->cmsg_type == RDS_CMSG_ZCOPY_COMPLETION);
 	memcpy(&cookies, CMSG_DATA(cmsg), sizeof(cookies));
@@ -157,38 +172,79 @@ static void options(int fd)
 	CHECK(recv(fd, in, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
 }
 
+/* One message of those that run() sends. */
+static void expect(int fd, int step, struct sockaddr_in *from)
+{
+	static const size_t sizes[] = { 100, SIZE, SIZE };
+
+	if (fd >= 0)
+		receive(fd, sizes[step], from);
+}
+
+/* rx is -1 where the peer is another program. */
+static void run(int tx, int rx, struct sockaddr_in *near, const struct sockaddr_in *far,
+		int zerocopy)
+{
+	options(tx);
+	wait_for(tx, POLLOUT);
+	CHECK(sendto(tx, out, 100, 0, (const struct sockaddr *)far, sizeof(*far)) == 100);
+	expect(rx, 0, near);
+	ping(tx, far);
+	CHECK(!connect(tx, (const struct sockaddr *)far, sizeof(*far)));
+	CHECK(send(tx, out, SIZE, 0) == SIZE);
+	expect(rx, 1, near);
+	if (zerocopy) {
+		send_zerocopy(tx, far);
+		expect(rx, 2, near);
+		reap(tx);
+	}
+}
+
+static void run_peer(int rx, int zerocopy)
+{
+	struct sockaddr_in from = { 0 };
+	int step;
+
+	options(rx);
+	puts("bound");
+	fflush(stdout);
+	for (step = 0; step < 2 + zerocopy; step++)
+		expect(rx, step, &from);
+}
+
 int main(int argc, char **argv)
 {
-	struct sockaddr_in near, far;
-	int family = AF_RDS;
-	int tx, rx, i;
+	int family = AF_RDS, lookup = 0, zerocopy = 1, peer = 0, tx, rx = -1, i;
+	struct sockaddr_in near, far = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 
-	if (argc < 2 || argc > 3) {
-		fprintf(stderr, "usage: afrds ADDRESS [lookup]\n");
+	while ((i = getopt(argc, argv, "lnr")) != -1) {
+		lookup |= i == 'l';
+		zerocopy &= i != 'n';
+		peer |= i == 'r';
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc < 1 || argc > 2 - peer) {
+		fprintf(stderr, "usage: afrds [-l] [-n] [-r] ADDRESS [PEER]\n");
 		return 3;
 	}
-	if (argc == 3) {
+	if (lookup) {
 		family = number("/proc/sys/net/rds/pf_rds");
 		sol = number("/proc/sys/net/rds/sol_rds");
 	}
-	tx = open_socket(family, argv[1], &near);
-	rx = open_socket(family, argv[1], &far);
 	for (i = 0; i < SIZE; i++)
 		out[i] = (char)(i * 7);
-	options(tx);
-	wait_for(tx, POLLOUT);
-	CHECK(sendto(tx, out, 100, 0, (struct sockaddr *)&far, sizeof(far)) == 100);
-	receive(rx, 100, &near);
-	CHECK(!connect(tx, (struct sockaddr *)&far, sizeof(far)));
-	CHECK(send(tx, out, SIZE, 0) == SIZE);
-	receive(rx, SIZE, &near);
-	ping(tx, &far);
-	/* The mode of the cookies is not known to those who look the number up. */
-	if (argc == 2) {
-		send_zerocopy(tx, &far);
-		receive(rx, SIZE, &near);
-		reap(tx);
+	if (peer) {
+		rx = open_socket(family, argv[0], PORT, &far);
+		run_peer(rx, zerocopy);
+		return 0;
 	}
-	CHECK(!close(tx) && !close(rx));
+	tx = open_socket(family, argv[0], 0, &near);
+	if (argc == 2)
+		far.sin_addr.s_addr = inet_addr(argv[1]);
+	else
+		rx = open_socket(family, argv[0], 0, &far);
+	run(tx, rx, &near, &far, zerocopy);
+	CHECK(!close(tx) && (rx < 0 || !close(rx)));
 	return 0;
 }

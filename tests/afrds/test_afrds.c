@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "array.h"
 #include "cred.h"
+#include "diag.h"
 #include "module.h"
 #include "suite.h"
 
@@ -38,6 +38,14 @@ static const struct variant own[] = {
 	{ 0 }
 };
 
+/* The same, and a second host. */
+static const struct variant each[] = {
+	{ "own address", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
+	{ "own address, nobody", WIRE_OWN_ADDRESS, 0, 0, 1, 0 },
+	{ "veth", WIRE_VETH, 0, 0, 0, 0 },
+	{ 0 }
+};
+
 static void write_file(const char *path, const char *start, const char *end)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
@@ -56,25 +64,80 @@ static void write_files(void)
 		write_file(LIBRARY, library_start, library_end);
 }
 
-/* Runs it in the first namespace; its exit code. */
-static int run(const struct topology *topology, const char *preload, const char *argument)
+/* In a child: the program with one option, or NULL, and one or two addresses. */
+static void execute(const struct netns *ns, const char *preload, const char *option,
+		    const char *address, const char *peer)
 {
-	const char *const argv[] = { PROGRAM, topology->near_text[0], argument, NULL };
-	pid_t pid = fork();
+	const char *argv[5] = { PROGRAM };
+	int count = 1;
+
+	if (option)
+		argv[count++] = option;
+	argv[count++] = address;
+	argv[count++] = peer;
+	alarm(60);
+	if (preload)
+		setenv("LD_PRELOAD", preload, 1);
+	if (netns_enter(ns))
+		_exit(99);
+	execv(PROGRAM, (char *const *)argv);
+	_exit(98);
+}
+
+static int exit_code(pid_t pid)
+{
 	int status;
 
-	assert_true(pid >= 0);
-	if (!pid) {
-		alarm(60);
-		if (preload)
-			setenv("LD_PRELOAD", preload, 1);
-		if (netns_enter(&topology->ns[0]))
-			_exit(99);
-		execv(PROGRAM, (char *const *)argv);
-		_exit(98);
-	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The receiving program in the second namespace, which is bound when this returns. */
+static pid_t run_peer(const struct topology *topology, const char *preload, const char *option)
+{
+	char flags[8], line[16] = "";
+	int ends[2];
+	pid_t pid;
+
+	snprintf(flags, sizeof(flags), "-r%s", option ? option + 1 : "");
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		dup2(ends[1], STDOUT_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execute(&topology->ns[1], preload, flags, topology->far_text[0], NULL);
+	}
+	close(ends[1]);
+	/* Nothing, if it ended. */
+	if (read(ends[0], line, sizeof(line) - 1) < 0)
+		fail_msg("no word of the peer");
+	close(ends[0]);
+	assert_string_equal(line, "bound\n");
+	return pid;
+}
+
+/*
+ * Runs it in the first namespace; its exit code. It sends to itself or, where there is a wire, to
+ * itself in the second namespace, by TCP.
+ */
+static int run(const struct topology *topology, const char *preload, const char *option)
+{
+	bool wire = topology->variant->wire == WIRE_VETH;
+	pid_t peer = wire ? run_peer(topology, preload, option) : 0, pid = fork();
+	int code;
+
+	assert_true(pid >= 0);
+	if (!pid)
+		execute(&topology->ns[0], preload, option, topology->near_text[0],
+			wire ? topology->far_text[0] : NULL);
+	code = exit_code(pid);
+	if (wire) {
+		assert_int_equal(exit_code(peer), 0);
+		assert_true(diag_count(&topology->ns[0], RDS_TCP_PORT) >= 1);
+	}
+	return code;
 }
 
 /*
@@ -133,10 +196,26 @@ static void preload__without_the_module(void **state)
 	assert_int_equal(run(*state, LIBRARY, NULL), 2);
 }
 
+/* Without zerocopy: cookies come in the way of rds_zc, unless the module is told otherwise. */
 static void lookup__the_program_runs(void **state)
 {
 	load("");
-	assert_int_equal(run(*state, NULL, "lookup"), 0);
+	assert_int_equal(run(*state, NULL, "-ln"), 0);
+	unload();
+}
+
+static void lookup__cookies_in_the_way_of_af_rds(void **state)
+{
+	load("af_rds_compat=1");
+	assert_int_equal(run(*state, NULL, "-l"), 0);
+	unload();
+}
+
+/* What README warns of: the program meets POLLERR, and gives up. */
+static void lookup__cookies_in_another_way(void **state)
+{
+	load("");
+	assert_int_equal(run(*state, NULL, "-l"), 1);
 	unload();
 }
 
@@ -144,7 +223,7 @@ static void family21__the_program_runs(void **state)
 {
 	load("family=21");
 	assert_int_equal(run(*state, NULL, NULL), 0);
-	assert_int_equal(run(*state, NULL, "lookup"), 0);
+	assert_int_equal(run(*state, NULL, "-l"), 0);
 	unload();
 }
 
@@ -181,11 +260,13 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "afrds" };
 
 	SUITE_ADD(&suite, afrds__with_nothing_has_no_socket, own);
-	SUITE_ADD(&suite, preload__the_program_runs, own);
+	SUITE_ADD(&suite, preload__the_program_runs, each);
 	SUITE_ADD(&suite, preload__another_family, own);
 	SUITE_ADD(&suite, preload__without_the_module, own);
-	SUITE_ADD(&suite, lookup__the_program_runs, own);
-	SUITE_ADD(&suite, family21__the_program_runs, own);
+	SUITE_ADD(&suite, lookup__the_program_runs, each);
+	SUITE_ADD(&suite, lookup__cookies_in_the_way_of_af_rds, each);
+	SUITE_ADD(&suite, lookup__cookies_in_another_way, own);
+	SUITE_ADD(&suite, family21__the_program_runs, each);
 	SUITE_ADD(&suite, family21__with_the_library, own);
 	SUITE_ADD_PLAIN(&suite, family21__taken_by_in_tree);
 	return suite_run_unloaded(&suite, argc, argv);

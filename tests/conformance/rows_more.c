@@ -136,6 +136,38 @@ static void bug_12__a_notification_without_control_room(void **state)
 	answers(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 0), 0);
 }
 
+/* Ours returns the data behind it and counts that; in-tree drops the notification in its place. */
+static void bug_12__data_behind_a_notification_without_room(void **state)
+{
+	struct ends ends = congested(state);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	uint64_t before = EITHER(conf_counter(ends.tx, "cong_notify_no_room"), 0);
+	struct got got;
+
+	answers(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 1), 0);
+	answers(rds_send(ends.tx, data, PIECE, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	drain(ends.rx);
+	send_pattern(ends.rx, 100, 7, &ends.near);
+	conf_wait_drained(ends.rx);
+	do {
+		got = get(ends.tx, data, sizeof(data), 0, MSG_DONTWAIT);
+	} while (got.bytes < 0 && errno == EAGAIN && !deadline_over(&deadline));
+	returns(got.bytes, EITHER(100, 0));
+	if (!in_tree()) {
+		assert_int_equal(pattern_check(data, 100, 7), -1);
+		assert_true(rds_addr_equal(&got.from, &ends.far));
+		assert_true(conf_counter(ends.tx, "cong_notify_no_room") > before);
+	}
+	/* What is left: the notification, or the data. */
+	got = get(ends.tx, data, sizeof(data), 256, MSG_DONTWAIT);
+	returns(got.bytes, EITHER(0, 100));
+	assert_int_equal(got_cmsgs(&got), EITHER(1, 0));
+	if (!in_tree())
+		assert_non_null(got_cmsg(&got, SOL_RDS, RDS_CMSG_CONG_UPDATE));
+	answers(get(ends.tx, data, sizeof(data), 256, MSG_DONTWAIT).bytes, EAGAIN);
+	answers(rds_set(ends.tx, SOL_RDS, RDS_CONG_MONITOR, 0), 0);
+}
+
 static void bug_13__control_data_that_cannot_be_written(void **state)
 {
 	struct ends ends = conf_ends(state);
@@ -259,6 +291,45 @@ static void bug_25__a_refused_bind_keeps_the_transport(void **state)
 	assert_int_equal(value, EITHER(RDS_TRANS_TCP, -1));
 }
 
+/*
+ * ---- addresses of the kernel as buffers: refused, and nothing is read or written there. The text
+ * of the kernel, where its pages begin, and an address that nothing has. ----
+ */
+
+static void *const kernel_addresses[] = {
+	(void *)0xffffffff81000000, (void *)0xffff888000100000, (void *)0xffff800000000000,
+};
+
+static void bug_32__addresses_of_the_kernel(void **state)
+{
+	struct ends ends = conf_ends(state);
+	int bad = in_tree_before(7, 0) ? EAGAIN : EFAULT;
+	unsigned char *buffer = zc_buffer(4096);
+	socklen_t length;
+	size_t i;
+
+	assert_non_null(buffer);
+	conf_zerocopy(ends.tx, RDSZC_COMPLETION_CMSG);
+	for (i = 0; i < ARRAY_SIZE(kernel_addresses); i++) {
+		void *there = kernel_addresses[i];
+
+		answers(rds_send(ends.tx, there, 4096, &ends.far, 0), EFAULT);
+		answers(rds_send_zc(ends.tx, there, 4096, &ends.far, 1, 0), EFAULT);
+		send_pattern(ends.tx, 100, (uint32_t)i, &ends.far);
+		answers(rds_recv(ends.rx, there, 4096, NULL, 0), EFAULT);
+		receive_pattern(ends.rx, 100, (uint32_t)i, &ends.near);
+		length = 4096 * 4;
+		answers(getsockopt(ends.tx, SOL_RDS, RDS_INFO_COUNTERS, there, &length), bad);
+		length = sizeof(int);
+		answers(getsockopt(ends.tx, SOL_RDS, RDS_RECVERR, there, &length), EFAULT);
+		answers(getsockopt(ends.tx, SOL_RDS, RDS_RECVERR, buffer, there), EFAULT);
+		answers(setsockopt(ends.tx, SOL_RDS, RDS_RECVERR, there, 4), EFAULT);
+	}
+	/* Nothing of it was sent. */
+	answers(rds_recv(ends.rx, data, sizeof(data), NULL, MSG_DONTWAIT), EAGAIN);
+	zc_buffer_free(buffer, 4096);
+}
+
 /* ---- what the core decides, for ours as for in-tree ---- */
 
 static const struct {
@@ -303,6 +374,41 @@ static void more_receive__other_flags_are_ignored(void **state)
 	returns(rds_recv(ends.rx, data, sizeof(data), NULL,
 			 MSG_WAITALL | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC), 100);
 	assert_int_equal(pattern_check(data, 100, 1), -1);
+}
+
+/*
+ * As the core does it: how many were sent, and the error when the call comes to it again. In-tree
+ * refuses what the core adds to all but the last.
+ */
+static void more_send__sendmmsg_of_mixed_success(void **state)
+{
+	struct ends ends = conf_ends(state);
+	union rds_addr bad = rds_addr("0.0.0.0", 9);
+	struct mmsghdr list[3] = { 0 };
+	struct iovec iov[3];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(list); i++) {
+		iov[i] = (struct iovec){ data + i * 1000, 100 };
+		pattern_fill(data + i * 1000, 100, (uint32_t)i);
+		list[i].msg_hdr = (struct msghdr){
+			.msg_name = i == 1 ? &bad : &ends.far, .msg_namelen = sizeof(bad.in),
+			.msg_iov = &iov[i], .msg_iovlen = 1,
+		};
+	}
+	if (in_tree()) {
+		answers(sendmmsg(ends.tx, list, 3, 0), EOPNOTSUPP);
+		answers(sendmmsg(ends.tx, list + 1, 2, 0), EOPNOTSUPP);
+	} else {
+		returns(sendmmsg(ends.tx, list, 3, 0), 1);
+		assert_int_equal(list[0].msg_len, 100);
+		receive_pattern(ends.rx, 100, 0, &ends.near);
+		answers(sendmmsg(ends.tx, list + 1, 2, 0), EINVAL);
+	}
+	/* Neither the bad one nor what stands behind it was sent. */
+	returns(sendmmsg(ends.tx, list + 2, 1, 0), 1);
+	receive_pattern(ends.rx, 100, 2, &ends.near);
+	answers(rds_recv(ends.rx, data, sizeof(data), NULL, MSG_DONTWAIT), EAGAIN);
 }
 
 static void more_send__control_over_optmem_is_enobufs(void **state)
@@ -498,6 +604,7 @@ const struct row rows_more[] = {
 	ROW(STAGE_WIRE, bug_09__cookies_after_zerocopy_was_switched_off),
 	ROW(STAGE_WIRE, bug_11__peeking_takes_cookies),
 	ROW(STAGE_WIRE, bug_12__a_notification_without_control_room),
+	ROW(STAGE_WIRE, bug_12__data_behind_a_notification_without_room),
 	ROW(STAGE_WIRE, bug_13__control_data_that_cannot_be_written),
 	ROW(STAGE_WIRE, bug_14__the_first_poll),
 	ROW(STAGE_WIRE, bug_15__epoll_without_the_monitor),
@@ -506,8 +613,10 @@ const struct row rows_more[] = {
 	ROW(STAGE_WIRE, bug_18__two_addresses_of_one_host_do_congest),
 	ROW(STAGE_WIRE, bug_19__loopback_sockets_do_congest),
 	ROW(STAGE_WIRE, bug_25__a_refused_bind_keeps_the_transport),
+	ROW(STAGE_WIRE, bug_32__addresses_of_the_kernel),
 	ROW(STAGE_WIRE, more_options__of_the_core),
 	ROW(STAGE_WIRE, more_receive__other_flags_are_ignored),
+	ROW(STAGE_WIRE, more_send__sendmmsg_of_mixed_success),
 	ROW(STAGE_WIRE, more_send__control_over_optmem_is_enobufs),
 	ROW(STAGE_WIRE, more_buffers__are_told_doubled),
 	ROW(STAGE_WIRE, more_sysctls__that_in_tree_has),

@@ -157,6 +157,15 @@ static void row_016__link_local_addresses_need_their_scope(void **state)
 	answers(getsockname(fd, &name.sa, &length), 0);
 	assert_int_equal(length, 28);
 	assert_int_equal(name.in6.sin6_scope_id, addr.in6.sin6_scope_id);
+	/* A connected socket is bound in the scope of its destination, or nowhere. */
+	fd = conf_socket(topology, &topology->ns[0]);
+	name = conf_link_local(topology, 2, 9);
+	answers(rds_connect(fd, &name), 0);
+	addr.in6.sin6_port = htons(5004);
+	addr.in6.sin6_scope_id = 4711;
+	answers(rds_bind(fd, &addr), EINVAL);
+	addr.in6.sin6_scope_id = name.in6.sin6_scope_id;
+	answers(rds_bind(fd, &addr), 0);
 }
 
 static void row_017__two_namespaces_bind_the_same_pair(void **state)
@@ -181,7 +190,8 @@ static void row_018__connect_errnos(void **state)
 {
 	struct topology *topology = *state;
 	int fd = conf_socket(topology, &topology->ns[0]);
-	union rds_addr none = { 0 };
+	union rds_addr none = { 0 }, near, far;
+	socklen_t length = sizeof(far);
 
 	answers(try_connect(fd, "0.0.0.0", 0), EDESTADDRREQ);
 	answers(try_connect(fd, "224.0.0.1", 0), EINVAL);
@@ -194,6 +204,17 @@ static void row_018__connect_errnos(void **state)
 	answers(try_connect(fd, "10.77.1.2", 1), EINVAL);
 	answers(try_connect(fd, "10.77.1.2", 15), EINVAL);
 	answers(try_connect(fd, "fd77:1::2", 27), EINVAL);
+	/* A bound one is connected in the scope of its own address, or to one that has none. */
+	conf_add_v6(topology);
+	near = conf_link_local(topology, 1, 0);
+	fd = topology_socket(topology, &topology->ns[0], &near);
+	far = conf_link_local(topology, 2, 9);
+	far.in6.sin6_scope_id++;
+	answers(rds_connect(fd, &far), EINVAL);
+	answers(getpeername(fd, &far.sa, &length), ENOTCONN);
+	far = conf_link_local(topology, 2, 9);
+	answers(rds_connect(fd, &far), 0);
+	answers(try_connect(fd, "fd77:1::2", 0), 0);
 }
 
 static void row_019__connect_is_only_remembered(void **state)

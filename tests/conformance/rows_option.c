@@ -36,6 +36,8 @@ static void row_084__recverr(void **state)
 	       in_tree_before(7, 0) ? 0 : EINVAL);
 	answers(set_bytes(fd, RDS_RECVERR, 2), EINVAL);
 	answers(setsockopt(fd, SOL_RDS, RDS_RECVERR, NULL, 4), EFAULT);
+	answers(get_length(fd, SOL_RDS, RDS_RECVERR, NULL, 4, &length), EFAULT);
+	answers(getsockopt(fd, SOL_RDS, RDS_RECVERR, values, NULL), EFAULT);
 	answers(rds_set(fd, SOL_RDS, RDS_RECVERR, 0), 0);
 	answers(get_length(fd, SOL_RDS, RDS_RECVERR, values, 4, &length), 0);
 	assert_int_equal(values[0], 0);
@@ -59,6 +61,10 @@ static void row_085__transport_is_chosen_once(void **state)
 
 	assert_int_equal(transport_of(fd), -1);
 	answers(get_length(fd, SOL_RDS, SO_RDS_TRANSPORT, &value, 3, &length), EINVAL);
+	answers(get_length(fd, SOL_RDS, SO_RDS_TRANSPORT, NULL, 4, &length), EFAULT);
+	answers(getsockopt(fd, SOL_RDS, SO_RDS_TRANSPORT, &value, NULL), EFAULT);
+	answers(setsockopt(fd, SOL_RDS, SO_RDS_TRANSPORT, NULL, 4), EFAULT);
+	assert_int_equal(transport_of(fd), -1);
 	answers(rds_set(fd, SOL_RDS, SO_RDS_TRANSPORT, 3), EINVAL);
 	answers(rds_set(fd, SOL_RDS, SO_RDS_TRANSPORT, -1), EINVAL);
 	answers(set_bytes(fd, SO_RDS_TRANSPORT, 8), EINVAL);

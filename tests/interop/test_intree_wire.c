@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "plain_end.h"
+#include "streams.h"
 
 #define LIMIT_MS 20000
 
@@ -73,19 +74,30 @@ static void send_hello_ping(struct plain_end *end, const uint8_t ext[FRAME_EXT])
 	plain_send(end, &frame, NULL);
 }
 
-/* The pong to our ping, behind whatever else comes. */
-static void expect_pong(struct plain_end *end)
+/*
+ * The pong to our ping, behind whatever else comes; its number. (Row 13: it has one of its own, not
+ * that of the ping.)
+ */
+static uint64_t expect_pong(struct plain_end *end)
 {
 	struct frame frame;
+	uint64_t last = 0;
 
-	do {
+	for (;;) {
 		if (wire_receive(end->fd, &frame, in, soon()))
 			fail_msg("no pong: %s", strerror(errno));
-	} while (frame.flags == FRAME_MAP || frame.sport != 0 || frame.dport != 1);
+		if (frame.flags == FRAME_MAP)
+			continue;
+		assert_true(frame.seq == last + 1 || !last);
+		last = frame.seq;
+		if (frame.sport == 0 && frame.dport == 1)
+			return frame.seq;
+	}
 }
 
 /*
- * Row 5: 5.10 to 6.12 tell their paths and nothing else, 7.x all three. Row 1: the map is first.
+ * Row 5: 5.10 to 6.12 tell their paths and nothing else, 7.x all three. Row 1: the map is first,
+ * and numbers start at 1, ours at the clock (test_wire_peer/opening__map_and_handshake).
  * (The older ones ping after an accept, and not when they dialled for a wake-up.)
  */
 static void row5_what_in_tree_sends(void **state)
@@ -103,7 +115,7 @@ static void row5_what_in_tree_sends(void **state)
 	assert_true(frame.seq == 0);
 	next_hello(&end, &frame);
 	assert_int_equal(frame.flags, 0);
-	assert_true(frame.seq != 0);
+	assert_true(frame.seq == 1);
 	assert_true(frame.ack == 0 && !frame.credit && !frame.padding && !frame.csum);
 	if (memcmp(frame.ext, old, FRAME_EXT)) {
 		assert_true(frame_hello(frame.ext, &hello));
@@ -114,6 +126,63 @@ static void row5_what_in_tree_sends(void **state)
 		for (i = hello.used; i < FRAME_EXT; i++)
 			assert_int_equal(frame.ext[i], 0);
 	}
+	plain_close(&end);
+}
+
+/*
+ * Row 6 as in-tree has it, where it dials: who is told of eight paths opens all of them, and a map
+ * comes first on each. From 7.x on its source port tells the lane. Ours says eight to those alone
+ * who tell lanes so; then test_intree_lanes/row6_row9_lanes__open_under_load is its expectation.
+ */
+static void row6_told_of_eight_it_opens_eight(void **state)
+{
+	struct frame frame, hello = { .sport = 1 };
+	union rds_addr from;
+	socklen_t length;
+	struct plain_end end;
+	unsigned int seen = 0, lane;
+	bool by_port;
+	int fd[7], i;
+
+	wire_open(&end, state);
+	frame_put_hello(hello.ext, 8, 0x12345678, peer_is_7_or_newer());
+	plain_send(&end, &hello, NULL);
+	expect_pong(&end);
+	by_port = peer_is_7_or_newer();
+	for (i = 0; i < 7; i++) {
+		length = sizeof(from);
+		fd[i] = plain_must(wire_accept(end.listener, soon()));
+		assert_int_equal(getpeername(fd[i], &from.sa, &length), 0);
+		lane = rds_port(&from) % 8;
+		if (by_port && (lane == 0 || seen & 1U << lane))
+			fail_msg("two connections of lane %u", lane);
+		seen |= 1U << lane;
+		assert_int_equal(wire_send_map(fd[i]), 0);
+		assert_int_equal(wire_receive(fd[i], &frame, in, soon()), 0);
+		assert_int_equal(frame.flags, FRAME_MAP);
+		assert_int_equal(frame.len, FRAME_MAP_BYTES);
+	}
+	assert_int_equal(wire_accept(end.listener, deadline_in(200)), -1);
+	for (i = 0; i < 7; i++)
+		wire_reset(fd[i]);
+	plain_close(&end);
+}
+
+/* Row 13: the pong's number is in-tree's next, whatever that of the ping was. */
+static void row13_pong_has_a_number_of_its_own(void **state)
+{
+	static const uint8_t none[FRAME_EXT];
+	struct plain_end end;
+	uint64_t first;
+
+	wire_open(&end, state);
+	end.seq = 5000;
+	send_hello_ping(&end, none);
+	first = expect_pong(&end);
+	assert_in_range(first, 1, 100);
+	end.seq = 9000;
+	send_hello_ping(&end, none);
+	assert_true(expect_pong(&end) == first + 1);
 	plain_close(&end);
 }
 
@@ -327,11 +396,14 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "intree_wire" };
 
 	ADD(row5_what_in_tree_sends, 2);
+	role_add(&suite, "row6_told_of_eight_it_opens_eight", row6_told_of_eight_it_opens_eight,
+		 &roles[2], 1);
 	ADD(row8_pong_without_paths, 1);
 	ADD(row10_private_type_is_silent, 3);
 	ADD(row10_private_type_in_a_map, 3);
 	ADD(row10_private_type_after_the_port_rule, 1);
 	ADD(row12_random_fields, 3);
+	ADD(row13_pong_has_a_number_of_its_own, 3);
 	ADD(row15_the_map_has_exactly_that_bit, 3);
 	ADD(sequence__duplicate_rule, 3);
 	ADD(row11_low_private_type_is_misread, 1);
