@@ -14,6 +14,7 @@
 #include "array.h"
 #include "deadline.h"
 #include "ends.h"
+#include "interrupt.h"
 #include "rds.h"
 #include "suite.h"
 #include "topology.h"
@@ -187,10 +188,5 @@ short conf_cookie_event(int mode);
 
 /* Room of one completion in a control buffer. */
 #define COMPLETION_SPACE CMSG_SPACE(sizeof(struct rds_zcopy_cookies))
-
-/* ---- time ---- */
-
-/* Calls that take too long get a signal every so many milliseconds; 0 stops that. */
-void conf_interrupt_after(unsigned int ms);
 
 #endif

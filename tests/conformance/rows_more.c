@@ -188,9 +188,9 @@ static void bug_16__sndtimeo_and_congestion(void **state)
 	uint64_t start = clock_ms();
 
 	assert_int_equal(rds_set_timeouts(ends.tx, 300), 0);
-	conf_interrupt_after(2000 * time_scale());
+	interrupt_every(2000 * time_scale());
 	answers(rds_send(ends.tx, data, PIECE, &ends.far, 0), EITHER(ETIMEDOUT, EINTR));
-	conf_interrupt_after(0);
+	interrupt_every(0);
 	assert_true(clock_ms() - start >= EITHER(290, 1900));
 }
 
@@ -438,9 +438,9 @@ static void more_counters__of_congestion(void **state)
 	note(ends.rx, far, 1, at_far);
 	assert_int_equal(rds_set_buffers(ends.rx, 0, R), 0);
 	fill(&ends);
-	conf_interrupt_after(200);
+	interrupt_every(200);
 	answers(rds_send(ends.tx, data, PIECE, &ends.far, 0), EINTR);
-	conf_interrupt_after(0);
+	interrupt_every(0);
 	expect_moved(ends.tx, near, 3, at_near);
 	expect_moved(ends.rx, far, 1, at_far);
 }
