@@ -565,7 +565,7 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "counters" };
 
 	SUITE_ADD(&suite, layout__records_are_those_that_tools_know, variants_one_each);
-	SUITE_ADD(&suite, layout__bad_buffers, variants_one);
+	SUITE_ADD(&suite, layout__bad_buffers, variants_one_each);
 	SUITE_ADD(&suite, proc__agrees_with_the_records, variants_basic);
 	SUITE_ADD(&suite, counters__are_per_namespace, variants_one);
 	SUITE_ADD(&suite, message__is_counted_at_both_ends, variants_basic);
