@@ -394,6 +394,18 @@ void conf_zerocopy(int fd, int mode)
 	answers(rds_set(fd, SOL_RDS, RDSZC_ZC_THRESHOLD, 0), 0);
 }
 
+void conf_send_zc(const struct ends *ends, const void *buffer, size_t length, uint32_t cookie)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	ssize_t sent = rds_send_zc(ends->tx, buffer, length, &ends->far, cookie, 0);
+
+	while (sent < 0 && errno == ENOMEM && cred_is_nobody() && !deadline_over(&deadline)) {
+		deadline_step();
+		sent = rds_send_zc(ends->tx, buffer, length, &ends->far, cookie, 0);
+	}
+	returns(sent, length);
+}
+
 static size_t reap_cmsgs(int fd, uint32_t *list, size_t want, struct deadline deadline)
 {
 	uint32_t found[RDS_MAX_ZCOOKIES];

@@ -12,6 +12,7 @@
 #include <linux/rds_zc.h>
 
 #include "conf.h"
+#include "cred.h"
 #include "diag.h"
 #include "link.h"
 #include "pattern.h"
@@ -40,7 +41,7 @@ static void send_cookies(const struct ends *ends, const unsigned char *buffer, u
 	uint32_t i;
 
 	for (i = 0; i < count; i++)
-		returns(rds_send_zc(ends->tx, buffer, 4096, &ends->far, i, 0), 4096);
+		conf_send_zc(ends, buffer, 4096, i);
 	conf_wait_drained(ends->tx);
 	usleep(500000);
 }
@@ -274,12 +275,15 @@ static void more_options__of_the_core(void **state)
 	struct ends ends = conf_ends(state);
 	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
 	socklen_t length = sizeof(int);
-	int value = -1;
+	int value = -1, error;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(core_options); i++)
-		answers(rds_set(ends.tx, SOL_SOCKET, core_options[i].option, 1),
-			core_options[i].error);
+	for (i = 0; i < ARRAY_SIZE(core_options); i++) {
+		error = core_options[i].error;
+		if (core_options[i].option == SO_MARK && cred_is_nobody())
+			error = EPERM;
+		answers(rds_set(ends.tx, SOL_SOCKET, core_options[i].option, 1), error);
+	}
 	answers(setsockopt(ends.tx, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
 	answers(rds_set(ends.tx, SOL_SOCKET, SO_REUSEPORT, 1),
 		kernel_before(6, 1) ? 0 : EOPNOTSUPP);
