@@ -2,12 +2,10 @@
 /* What the rows share. */
 #include <fcntl.h>
 #include <net/if.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/rds_zc.h>
@@ -396,6 +394,18 @@ void conf_zerocopy(int fd, int mode)
 	answers(rds_set(fd, SOL_RDS, RDSZC_ZC_THRESHOLD, 0), 0);
 }
 
+void conf_send_zc(const struct ends *ends, const void *buffer, size_t length, uint32_t cookie)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	ssize_t sent = rds_send_zc(ends->tx, buffer, length, &ends->far, cookie, 0);
+
+	while (sent < 0 && errno == ENOMEM && cred_is_nobody() && !deadline_over(&deadline)) {
+		deadline_step();
+		sent = rds_send_zc(ends->tx, buffer, length, &ends->far, cookie, 0);
+	}
+	returns(sent, length);
+}
+
 static size_t reap_cmsgs(int fd, uint32_t *list, size_t want, struct deadline deadline)
 {
 	uint32_t found[RDS_MAX_ZCOOKIES];
@@ -447,29 +457,4 @@ short conf_events(int fd)
 short conf_cookie_event(int mode)
 {
 	return mode == RDSZC_COMPLETION_CMSG ? POLLIN : POLLERR;
-}
-
-/* ---- time ---- */
-
-static void woken(int signal)
-{
-	(void)signal;
-}
-
-/* By SIGUSR1: SIGALRM is what ends a test that hangs. */
-void conf_interrupt_after(unsigned int ms)
-{
-	struct timespec every = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-	struct itimerspec when = { .it_value = every, .it_interval = every };
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-	struct sigaction action = { .sa_handler = woken };
-	static timer_t timer;
-	static bool made;
-
-	if (!made) {
-		assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-		assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-		made = true;
-	}
-	assert_int_equal(timer_settime(timer, 0, &when, NULL), 0);
 }

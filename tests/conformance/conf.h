@@ -14,6 +14,7 @@
 #include "array.h"
 #include "deadline.h"
 #include "ends.h"
+#include "interrupt.h"
 #include "rds.h"
 #include "suite.h"
 #include "topology.h"
@@ -173,6 +174,12 @@ void *info_record(const struct info *info, size_t index);
 /* SO_ZEROCOPY, and for ours the completion mode and "always". */
 void conf_zerocopy(int fd, int mode);
 
+/*
+ * Sends all of it. The RLIMIT_MEMLOCK of nobody may be one of a few messages (5.10): then it waits
+ * for the earlier ones to be acknowledged.
+ */
+void conf_send_zc(const struct ends *ends, const void *buffer, size_t length, uint32_t cookie);
+
 /* Takes this many cookies, in the way of the mode; returns how many came. */
 size_t conf_reap(int fd, int mode, uint32_t *list, size_t want);
 
@@ -187,10 +194,5 @@ short conf_cookie_event(int mode);
 
 /* Room of one completion in a control buffer. */
 #define COMPLETION_SPACE CMSG_SPACE(sizeof(struct rds_zcopy_cookies))
-
-/* ---- time ---- */
-
-/* Calls that take too long get a signal every so many milliseconds; 0 stops that. */
-void conf_interrupt_after(unsigned int ms);
 
 #endif

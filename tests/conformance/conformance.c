@@ -7,6 +7,7 @@
  *   cut=SECONDS  how long row 38 keeps the link down (10)
  *   sends=N      messages of row 61 (10000)
  *   all=1        also the rows that this kernel does not survive
+ *   nobody=1     as uid 65534 without capabilities and with the default RLIMIT_MEMLOCK; only ours
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +35,16 @@ static const struct {
 static const struct variant wire[] = {
 	{ "wire", WIRE_VETH, 0, 0, 0, 0 },
 	{ 0 }
+}, wire_nobody[] = {
+	{ "wire, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ 0 }
 };
 
 static const struct variant three[] = {
 	{ "three hosts", WIRE_VETH, 0, 0, 0, 1 },
+	{ 0 }
+}, three_nobody[] = {
+	{ "three hosts, nobody", WIRE_VETH, 0, 0, 1, 1 },
 	{ 0 }
 };
 
@@ -46,12 +53,20 @@ static const struct variant cookies[] = {
 	{ "mode 2", WIRE_VETH, 0, 0, 0, 0 },
 	{ "mode 0", WIRE_VETH, 0, 0, 0, 0 },
 	{ 0 }
+}, cookies_nobody[] = {
+	{ "mode 2, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ "mode 0, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ 0 }
 }, cookies_in_tree[] = {
 	{ "mode 2", WIRE_VETH, 0, 0, 0, 0 },
 	{ 0 }
 }, local[] = {
 	{ "mode 2", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
 	{ "mode 0", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
+	{ 0 }
+}, local_nobody[] = {
+	{ "mode 2, nobody", WIRE_OWN_ADDRESS, 0, 0, 1, 0 },
+	{ "mode 0, nobody", WIRE_OWN_ADDRESS, 0, 0, 1, 0 },
 	{ 0 }
 }, local_in_tree[] = {
 	{ "mode 2", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
@@ -60,7 +75,7 @@ static const struct variant cookies[] = {
 
 int conf_mode(const struct topology *topology)
 {
-	return strcmp(topology->variant->name, "mode 0") ? 2 : 0;
+	return strncmp(topology->variant->name, "mode 0", 6) ? 2 : 0;
 }
 
 static const char *why_left_out(const struct row *row)
@@ -73,6 +88,27 @@ static const char *why_left_out(const struct row *row)
 					  left_out[i].stable))
 			return left_out[i].why;
 	return NULL;
+}
+
+static void add_row_nobody(struct suite *suite, const struct row *row)
+{
+	switch (row->stage) {
+	case STAGE_NONE:
+		suite_add_nobody(suite, row->name, row->function);
+		break;
+	case STAGE_WIRE:
+		suite_add(suite, row->name, row->function, wire_nobody);
+		break;
+	case STAGE_THREE:
+		suite_add(suite, row->name, row->function, three_nobody);
+		break;
+	case STAGE_COOKIES:
+		suite_add(suite, row->name, row->function, cookies_nobody);
+		break;
+	case STAGE_LOCAL:
+		suite_add(suite, row->name, row->function, local_nobody);
+		break;
+	}
 }
 
 static void add_row(struct suite *suite, const struct row *row, bool everything)
@@ -106,16 +142,21 @@ int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "conformance" };
 	const struct row *row;
-	bool everything = false;
+	bool everything = false, nobody = false;
 	size_t i;
 
 	for (i = 1; i < (size_t)argc; i++) {
 		if (!strncmp(argv[i], "family=", 7))
 			setenv("RDSZ_FAMILY", argv[i] + 7, 1);
 		everything |= !strcmp(argv[i], "all=1");
+		nobody |= !strcmp(argv[i], "nobody=1");
 	}
 	for (i = 0; i < SUBJECTS; i++)
-		for (row = subjects[i]; row->name; row++)
-			add_row(&suite, row, everything);
+		for (row = subjects[i]; row->name; row++) {
+			if (nobody)
+				add_row_nobody(&suite, row);
+			else
+				add_row(&suite, row, everything);
+		}
 	return suite_run(&suite, argc, argv);
 }

@@ -159,9 +159,9 @@ static void row_032__a_signal_is_eintr(void **state)
 	struct ends ends = ends_full(state);
 	long queued = conf_unacknowledged(ends.tx);
 
-	conf_interrupt_after(200);
+	interrupt_every(200);
 	answers(rds_send(ends.tx, big, 100, &ends.far, 0), EINTR);
-	conf_interrupt_after(0);
+	interrupt_every(0);
 	returns(conf_unacknowledged(ends.tx), queued);
 }
 
@@ -178,7 +178,7 @@ static void row_033__first_send_to_an_unreachable_peer(void **state)
 	uint64_t start;
 	int fd = -1, error = -1, i;
 
-	conf_interrupt_after(3000);
+	interrupt_every(3000);
 	for (i = 0; i < (sleeps ? 16 : 1) && !slept; i++) {
 		near = rds_addr_port(&topology->near[0], 5100 + i);
 		fd = topology_socket(topology, &topology->ns[0], &near);
@@ -186,7 +186,7 @@ static void row_033__first_send_to_an_unreachable_peer(void **state)
 		returns(rds_send(fd, big, 100, &nobody, 0), 100);
 		slept = clock_ms() - start > 2000;
 	}
-	conf_interrupt_after(0);
+	interrupt_every(0);
 	assert_int_equal(slept, sleeps);
 	assert_int_equal(rds_wait(fd, POLLOUT, deadline_in(300)) & POLLERR, 0);
 	answers(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length), 0);

@@ -88,6 +88,53 @@ static void read__ten_thousand_at_once(void **state)
 	assert_empty(ends.tx);
 }
 
+/* One read that has room for all takes those of one verdict: every second one from the first. */
+static void take_one_verdict(int fd, uint8_t code, uint32_t first)
+{
+	struct reap reap = reap_errqueue(fd, list, MANY * sizeof(list[0]), 0);
+	uint32_t i;
+
+	assert_int_equal(reap.bytes, MANY / 2 * sizeof(list[0]));
+	assert_true(reap.has_report);
+	assert_int_equal(reap.origin, SO_EE_ORIGIN_ZEROCOPY);
+	assert_int_equal(reap.code, code);
+	assert_int_equal(reap.ee_data, MANY / 2);
+	/* That would say that more of this verdict wait. */
+	assert_false(reap.truncated);
+	for (i = 0; i < MANY / 2; i++)
+		assert_int_equal(list[i], first + 2 * i);
+}
+
+/*
+ * 5,000 of each verdict wait, one by one in turn: a message that is copied, and one that its reader
+ * takes from the sender's pages. That needs a loop, for a veth copies what passes it.
+ */
+static void read__five_thousand_of_each_verdict(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	unsigned char *buffer = zc_buffer(4096);
+	struct counters before;
+	uint32_t i;
+
+	assert_non_null(buffer);
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_ZC_THRESHOLD, 4096), 0);
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (i = 0; i < MANY; i++) {
+		zc_send(&ends, buffer, i % 2 ? 4096 : sizeof(small), i);
+		assert_int_equal(rds_recv(ends.rx, small, sizeof(small), NULL, 0), sizeof(small));
+	}
+	assert_true(counter_wait(ns, &before, "zc_completed", MANY,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	assert_int_equal(counter_moved(ns, &before, "zc_completed_copied"), MANY / 2);
+	take_one_verdict(ends.tx, 0, 1);
+	assert_int_equal(rds_wait(ends.tx, POLLIN, deadline_in(0)), POLLERR);
+	take_one_verdict(ends.tx, SO_EE_CODE_ZEROCOPY_COPIED, 0);
+	assert_int_equal(rds_wait(ends.tx, POLLIN, deadline_in(0)), 0);
+	assert_empty(ends.tx);
+	zc_buffer_free(buffer, 4096);
+}
+
 /* One read or peek of a random size; returns how many cookies were taken. */
 static size_t random_read(int fd, struct cookies *cookies, unsigned int *seed)
 {
@@ -691,6 +738,7 @@ static void close__with_cookies_unread_and_outstanding(void **state)
 static void add_reading(struct suite *suite)
 {
 	SUITE_ADD(suite, read__ten_thousand_at_once, variants_any_each);
+	SUITE_ADD(suite, read__five_thousand_of_each_verdict, variants_loop_each);
 	SUITE_ADD(suite, read__random_rooms_lose_none_and_double_none, variants_any_each);
 	SUITE_ADD(suite, peek__takes_nothing_and_tells_how_many, variants_any_each);
 	SUITE_ADD(suite, read__room_for_less_than_one, variants_any_each);

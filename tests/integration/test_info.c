@@ -715,8 +715,9 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "info" };
 
 	SUITE_ADD(&suite, call__length_protocol, variants_basic);
-	SUITE_ADD(&suite, call__lists_that_do_not_exist, variants_one);
-	SUITE_ADD(&suite, call__bad_buffers, variants_one);
+	SUITE_ADD(&suite, call__length_protocol, variants_any_nobody);
+	SUITE_ADD(&suite, call__lists_that_do_not_exist, variants_one_each);
+	SUITE_ADD(&suite, call__bad_buffers, variants_one_each);
 	SUITE_ADD(&suite, sockets__bound_and_connected, variants_basic);
 	SUITE_ADD(&suite, sockets__unbound, variants_one_each);
 	SUITE_ADD(&suite, sockets__many, variants_one);

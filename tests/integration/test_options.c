@@ -446,7 +446,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, tos__one_value, variants_basic);
 	SUITE_ADD(&suite, features__files_and_bits_agree, variants_one_each);
 	SUITE_ADD(&suite, cmsgs__of_rdma, variants_one_each);
-	SUITE_ADD(&suite, cmsgs__of_two_groups, variants_one);
+	SUITE_ADD(&suite, cmsgs__of_two_groups, variants_one_each);
 	SUITE_ADD(&suite, mode__blocking_receive, variants_any_each);
 	SUITE_ADD(&suite, mode__cookies_without_room_do_not_wake, variants_one_each);
 	SUITE_ADD(&suite, mode__af_rds_polls_as_in_tree, variants_wire);

@@ -15,6 +15,7 @@
 #include "counters.h"
 #include "cred.h"
 #include "diag.h"
+#include "interrupt.h"
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
@@ -303,6 +304,81 @@ static void give_back_completions(struct stuck *stuck)
 	topology_sysctl(stuck->ends.topology, "max_completions", 65536);
 }
 
+/* Blocking, to what was congested before. */
+static ssize_t send_to_far_and_wait(const struct stuck *stuck)
+{
+	return rds_send_zc(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->ends.far, 0, 0);
+}
+
+static ssize_t send_and_wait(const struct stuck *stuck)
+{
+	return rds_send_zc(stuck->ends.tx, stuck->buffer, LENGTH, &stuck->to, 0, 0);
+}
+
+static void short_timeout(struct stuck *stuck)
+{
+	struct timeval limit = { .tv_usec = 10000 };
+
+	assert_int_equal(setsockopt(stuck->ends.tx, SOL_SOCKET, SO_SNDTIMEO, &limit,
+				    sizeof(limit)), 0);
+}
+
+static void no_timeout(struct stuck *stuck)
+{
+	struct timeval none = { 0 };
+
+	assert_int_equal(setsockopt(stuck->ends.tx, SOL_SOCKET, SO_SNDTIMEO, &none,
+				    sizeof(none)), 0);
+}
+
+static void signals(struct stuck *stuck)
+{
+	no_timeout(stuck);
+	interrupt_every(50);
+}
+
+static void no_signals(struct stuck *stuck)
+{
+	(void)stuck;
+	interrupt_every(0);
+}
+
+/*
+ * One message is all that the queue takes, so the next one waits for space, with a completion of
+ * its own. It stays where it is, in the sender's pages.
+ */
+static void fill_send_buffer(struct stuck *stuck)
+{
+	topology_sysctl(stuck->ends.topology, "pin_hold_ms", 90000);
+	assert_int_equal(rds_set_buffers(stuck->ends.tx, LENGTH, 0), 0);
+	assert_int_equal(stuck_send(stuck, 0), LENGTH);
+}
+
+static void empty_send_buffer(struct stuck *stuck)
+{
+	stuck_cancel(stuck);
+	zc_reap_exactly(stuck->ends.tx, list, 1);
+	large_send_buffer(stuck);
+}
+
+static void fill_and_short_timeout(struct stuck *stuck)
+{
+	fill_send_buffer(stuck);
+	short_timeout(stuck);
+}
+
+static void fill_and_signals(struct stuck *stuck)
+{
+	fill_send_buffer(stuck);
+	signals(stuck);
+}
+
+static void empty_and_no_signals(struct stuck *stuck)
+{
+	no_signals(stuck);
+	empty_send_buffer(stuck);
+}
+
 static const struct refusal refusals[] = {
 	{ "no cookie", EINVAL, NULL, send_without_cookie, NULL },
 	{ "no flag", EINVAL, NULL, send_without_flag, NULL },
@@ -313,7 +389,13 @@ static const struct refusal refusals[] = {
 	{ "other family", EOPNOTSUPP, NULL, send_to_other_family, NULL },
 	{ "over the send buffer", EMSGSIZE, small_send_buffer, send_usual, large_send_buffer },
 	{ "completions used up", EAGAIN, use_up_completions, send_usual, give_back_completions },
+	{ "timeout, full queue", ETIMEDOUT, fill_and_short_timeout, send_and_wait,
+	  empty_send_buffer },
+	{ "signal, full queue", EINTR, fill_and_signals, send_and_wait, empty_and_no_signals },
+	/* The destination stays congested for those after it. */
 	{ "congested destination", ENOBUFS, congest, send_to_far, NULL },
+	{ "timeout, congested", ETIMEDOUT, short_timeout, send_to_far_and_wait, no_timeout },
+	{ "signal, congested", EINTR, signals, send_to_far_and_wait, no_signals },
 };
 
 /* Again and again: what stays adds up. */

@@ -416,7 +416,8 @@ static void reset__on_a_stalled_link(void **state)
 
 struct side {
 	pthread_t thread;
-	int fd;
+	int fd;			/* sends */
+	int rx;			/* reads; may be the same */
 	union rds_addr peer;
 	uint32_t count;
 	int error;
@@ -424,7 +425,7 @@ struct side {
 
 static bool side_receive(struct side *side, unsigned char *buffer, uint32_t i)
 {
-	ssize_t got = rds_recv(side->fd, buffer, LARGEST, NULL, 0);
+	ssize_t got = rds_recv(side->rx, buffer, LARGEST, NULL, 0);
 
 	if (got == 60000 && pattern_check(buffer, 60000, i) < 0)
 		return true;
@@ -457,8 +458,8 @@ static void *send_all_then_read(void *argument)
 static void both_ends__fill_each_other(void **state)
 {
 	struct ends ends = ends_open(state);
-	struct side a = { .fd = ends.tx, .peer = ends.far, .count = 100 };
-	struct side b = { .fd = ends.rx, .peer = ends.near, .count = 100 };
+	struct side a = { .fd = ends.tx, .rx = ends.tx, .peer = ends.far, .count = 100 };
+	struct side b = { .fd = ends.rx, .rx = ends.rx, .peer = ends.near, .count = 100 };
 
 	/* Room for all of it before congestion, but send space for two messages. */
 	assert_int_equal(rds_set_buffers(ends.tx, 0, 8 << 20), 0);
@@ -471,7 +472,50 @@ static void both_ends__fill_each_other(void **state)
 	assert_int_equal(b.error, 0);
 }
 
-/* Blocking sends with a time limit; what is full at a limit is read by one. */
+/*
+ * Both ends single-threaded, the receive queues of both sockets full, and both in blocking sendmsg
+ * without a time limit, to a second socket of the other: what stops in a full queue is in nobody
+ * else's way, though all goes by one pair of addresses.
+ */
+static void both_ends__full_and_in_sendmsg(void **state)
+{
+	struct ends ends = ends_open(state), other = ends_open(state);
+	struct ends back = {
+		.topology = ends.topology, .near = ends.far, .far = ends.near,
+		.tx = ends.rx, .rx = ends.tx,
+	};
+	struct side a = { .fd = ends.tx, .rx = other.tx, .peer = other.far, .count = 100 };
+	struct side b = { .fd = ends.rx, .rx = other.rx, .peer = other.near, .count = 100 };
+	uint32_t at_far, at_near, i;
+
+	assert_int_equal(rds_set_buffers(other.tx, 0, 8 << 20), 0);
+	assert_int_equal(rds_set_buffers(other.rx, 0, 8 << 20), 0);
+	at_far = ends_fill(&ends, 16384);
+	at_near = ends_fill(&back, 16384);
+	assert_int_equal(rds_set_timeouts(ends.tx, 0), 0);
+	assert_int_equal(rds_set_timeouts(ends.rx, 0), 0);
+	assert_int_equal(pthread_create(&a.thread, NULL, send_all_then_read, &a), 0);
+	assert_int_equal(pthread_create(&b.thread, NULL, send_all_then_read, &b), 0);
+	pthread_join(a.thread, NULL);
+	pthread_join(b.thread, NULL);
+	assert_int_equal(a.error, 0);
+	assert_int_equal(b.error, 0);
+	/* They were full all the time. */
+	assert_fails(rds_send(ends.tx, in, 1, &ends.far, MSG_DONTWAIT), ENOBUFS);
+	assert_fails(rds_send(ends.rx, in, 1, &ends.near, MSG_DONTWAIT), ENOBUFS);
+	for (i = 0; i < at_far; i++)
+		receive_pattern(ends.rx, 16384, i, &ends.near);
+	for (i = 0; i < at_near; i++)
+		receive_pattern(ends.tx, 16384, i, &ends.far);
+}
+
+/*
+ * Both ends single-threaded, both receive queues full, both in blocking sendmsg: it goes on because
+ * the sends have a time limit (SO_SNDTIMEO); what is full at the limit is read by one. Without one
+ * neither would ever return: a full port is emptied by its reader alone, who sits in sendmsg, and
+ * to wait for it is what RDS promises a blocking sender. In-tree waits beyond the limit, too
+ * (bug_16 of tests/conformance).
+ */
 static void *send_or_read(void *argument)
 {
 	struct side *side = argument;
@@ -500,8 +544,8 @@ static void *send_or_read(void *argument)
 static void both_ends__congested_go_on(void **state)
 {
 	struct ends ends = ends_open(state);
-	struct side a = { .fd = ends.tx, .peer = ends.far, .count = 60 };
-	struct side b = { .fd = ends.rx, .peer = ends.near, .count = 60 };
+	struct side a = { .fd = ends.tx, .rx = ends.tx, .peer = ends.far, .count = 60 };
+	struct side b = { .fd = ends.rx, .rx = ends.rx, .peer = ends.near, .count = 60 };
 
 	assert_int_equal(pthread_create(&a.thread, NULL, send_or_read, &a), 0);
 	assert_int_equal(pthread_create(&b.thread, NULL, send_or_read, &b), 0);
@@ -565,9 +609,15 @@ static bool keeps_its_rate(const struct ends *other, const struct ends *stopped,
 	return beside * alone_ms * 2 >= alone * ms;
 }
 
+/* Of the far namespace: what is unread comes to a quarter of it, bookkeeping included. */
+#define MEMORY_LIMIT (1 << 20)
+
 /*
  * Argument: seconds=N that the reader is stopped for. Other work of the host can take the CPU in
  * one half of a comparison and not in the other, so there are three of them.
+ *
+ * A far end that held more than its limit when the next message came would stop reading, and count
+ * that (test_options has a namespace that does); the neighbour's messages come all the time.
  */
 static void stopped_reader__neighbour_keeps_its_rate(void **state)
 {
@@ -581,6 +631,7 @@ static void stopped_reader__neighbour_keeps_its_rate(void **state)
 
 	alarm((3 * ms / 500 + 100) * time_scale());
 	far_ns = topology_far_ns(stopped.topology, 0);
+	assert_int_equal(netns_sysctl_set(far_ns, "rcv_mem_max", MEMORY_LIMIT), 0);
 	round_trips(&other, 200);
 	assert_int_equal(counters_read(ns, &before), 0);
 	assert_int_equal(counters_read(far_ns, &far_before), 0);
@@ -588,6 +639,7 @@ static void stopped_reader__neighbour_keeps_its_rate(void **state)
 		keeps = keeps_its_rate(&other, &stopped, ms);
 	assert_true(keeps);
 	assert_int_equal(counter_moved(ns, &before, "conn_reset"), 0);
+	assert_int_equal(counter_moved(far_ns, &far_before, "conn_reset"), 0);
 	assert_int_equal(counter_moved(far_ns, &far_before, "recv_paused"), 0);
 }
 
@@ -706,6 +758,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, close__on_a_stalled_link, variants_wire_each);
 	SUITE_ADD(&suite, reset__on_a_stalled_link, variants_wire_each);
 	SUITE_ADD(&suite, both_ends__fill_each_other, variants_basic);
+	SUITE_ADD(&suite, both_ends__full_and_in_sendmsg, variants_basic);
 	SUITE_ADD(&suite, both_ends__congested_go_on, variants_wire);
 	SUITE_ADD(&suite, stopped_reader__neighbour_keeps_its_rate, variants_one);
 	return suite_run(&suite, argc, argv);

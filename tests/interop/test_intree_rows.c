@@ -10,8 +10,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
-#include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -388,11 +386,12 @@ static void row18_small_buffers_and_segments(void **state)
 	alarm((100 + count * STREAMS_MESSAGE_MS / 1000) * time_scale());
 	streams_open(&streams, *state, 1, count, 4096);
 	assert_int_equal(remote_sysctl(&streams.helper, "net/rds/tcp/rds_tcp_rcvbuf", 10000), 0);
-	if (system("tc qdisc add dev eth0 root netem delay 1ms && ip link set eth0 mtu 576"))
-		fail_msg("no netem");
+	assert_int_equal(link_delay(netns_here(), "eth0", 1), 0);
+	assert_int_equal(link_set_mtu(netns_here(), "eth0", 576), 0);
 	streams_run(&streams, NULL, 0);
 	streams_finish(&streams, 0);
-	assert_int_equal(system("tc qdisc del dev eth0 root; ip link set eth0 mtu 1500"), 0);
+	assert_int_equal(link_set_mtu(netns_here(), "eth0", 1500), 0);
+	assert_int_equal(link_delay(netns_here(), "eth0", 0), 0);
 }
 
 /* ---- row 23: we lose our memory, and the peer does not know ---- */
@@ -521,22 +520,26 @@ static void row25_unload__under_load(void **state)
 	pair_close(&again);
 }
 
-/* The address is one of a device beside eth0, always with the same hardware address. */
+/* A device beside eth0, always with the same hardware address: is it there, and up? */
+static bool namespace_device(const struct netns *ns)
+{
+	static const unsigned char address[6] = { 0x02, 0x77, 0, 0, 0, 0x25 };
+
+	if (link_index(ns, "mv0") <= 0 && link_macvlan(netns_here(), "eth0", ns, "mv0", address))
+		return false;
+	return !link_set_up(ns, "mv0", true);
+}
+
 static void namespace_open(struct netns *ns, const char *address)
 {
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	char move[64];
 
 	assert_int_equal(netns_create(ns), 0);
-	/* It cannot be had while an older namespace has it. */
-	while (system("ip link add link eth0 name mv0 address 02:77:00:00:00:25 type macvlan"
-		      " mode bridge 2>/dev/null")) {
+	/* Its address cannot be had while an older namespace has it. */
+	while (!namespace_device(ns)) {
 		assert_false(deadline_over(&deadline));
 		usleep(100000);
 	}
-	snprintf(move, sizeof(move), "ip link set mv0 netns /proc/%d/fd/%d", getpid(), ns->fd);
-	assert_int_equal(system(move), 0);
-	assert_int_equal(link_set_up(ns, "mv0", true), 0);
 	assert_int_equal(link_add_address(ns, "mv0", address, 24), 0);
 }
 

@@ -5,6 +5,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -99,6 +100,27 @@ int link_veth(const struct netns *a, const char *name_a, const struct netns *b, 
 	mnl_attr_nest_end(request.header, data);
 	mnl_attr_nest_end(request.header, info);
 	return request_run(a, &request);
+}
+
+int link_macvlan(const struct netns *over, const char *device, const struct netns *in,
+		 const char *name, const unsigned char address[6])
+{
+	struct nlattr *info, *data;
+	struct request request;
+
+	request_start(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_nlmsg_put_extra_header(request.header, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(request.header, IFLA_IFNAME, name);
+	mnl_attr_put_u32(request.header, IFLA_LINK, (uint32_t)link_index(over, device));
+	mnl_attr_put(request.header, IFLA_ADDRESS, 6, address);
+	mnl_attr_put_u32(request.header, IFLA_NET_NS_FD, (uint32_t)in->fd);
+	info = mnl_attr_nest_start(request.header, IFLA_LINKINFO);
+	mnl_attr_put_strz(request.header, IFLA_INFO_KIND, "macvlan");
+	data = mnl_attr_nest_start(request.header, IFLA_INFO_DATA);
+	mnl_attr_put_u32(request.header, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+	mnl_attr_nest_end(request.header, data);
+	mnl_attr_nest_end(request.header, info);
+	return request_run(over, &request);
 }
 
 static struct ifinfomsg *start_link_change(struct request *request, const struct netns *ns,
@@ -210,6 +232,31 @@ int link_blackhole(const struct netns *ns, const char *name, const char *neighbo
 	mnl_attr_put(request.header, NDA_DST, length, &bytes);
 	if (on)
 		mnl_attr_put(request.header, NDA_LLADDR, sizeof(nobody), nobody);
+	return request_run(ns, &request);
+}
+
+int link_delay(const struct netns *ns, const char *name, unsigned int ms)
+{
+	struct tc_netem_qopt limit = { .limit = 1000 };
+	uint64_t ns_late = (uint64_t)ms * 1000000;
+	struct request request;
+	struct nlattr *options;
+	struct tcmsg *message;
+
+	request_start(&request, ms ? RTM_NEWQDISC : RTM_DELQDISC,
+		      ms ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+	message = mnl_nlmsg_put_extra_header(request.header, sizeof(*message));
+	message->tcm_ifindex = link_index(ns, name);
+	message->tcm_parent = TC_H_ROOT;
+	if (ms) {
+		mnl_attr_put_strz(request.header, TCA_KIND, "netem");
+		/* A struct, and attributes behind it. */
+		options = mnl_attr_nest_start(request.header, TCA_OPTIONS);
+		memcpy(mnl_nlmsg_get_payload_tail(request.header), &limit, sizeof(limit));
+		request.header->nlmsg_len += MNL_ALIGN(sizeof(limit));
+		mnl_attr_put(request.header, TCA_NETEM_LATENCY64, sizeof(ns_late), &ns_late);
+		mnl_attr_nest_end(request.header, options);
+	}
 	return request_run(ns, &request);
 }
 

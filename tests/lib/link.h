@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Links, addresses and neighbours of a namespace, through rtnetlink. */
+/* Links, addresses, neighbours and delays of a namespace, through rtnetlink. */
 #ifndef TESTS_LINK_H
 #define TESTS_LINK_H
 
@@ -9,6 +9,12 @@ struct netns;
 
 int link_veth(const struct netns *a, const char *name_a,
 	      const struct netns *b, const char *name_b);
+/*
+ * A macvlan (bridge mode) over a device of one namespace, in another one, with this hardware
+ * address.
+ */
+int link_macvlan(const struct netns *over, const char *device, const struct netns *in,
+		 const char *name, const unsigned char address[6]);
 int link_set_up(const struct netns *ns, const char *name, bool up);
 int link_set_mtu(const struct netns *ns, const char *name, unsigned int mtu);
 int link_delete(const struct netns *ns, const char *name);
@@ -24,6 +30,9 @@ int link_del_address(const struct netns *ns, const char *name, const char *addre
  * to one that nobody has. Off forgets the neighbour, and it is looked up afresh.
  */
 int link_blackhole(const struct netns *ns, const char *name, const char *neighbour, bool on);
+
+/* All that we send by a device is so late, by netem; 0 takes that away again. */
+int link_delay(const struct netns *ns, const char *name, unsigned int ms);
 
 /* Scatter-gather of a device, through ethtool. */
 int link_set_sg(const struct netns *ns, const char *name, bool on);

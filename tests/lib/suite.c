@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cred.h"
 #include "deadline.h"
 #include "module.h"
 #include "pattern.h"
@@ -60,6 +61,20 @@ void suite_add_plain(struct suite *suite, const char *name, CMUnitTestFunction f
 	};
 }
 
+static int nobody_setup(void **state)
+{
+	plain_setup(state);
+	return cred_become_nobody();
+}
+
+static int nobody_teardown(void **state)
+{
+	int rc = cred_become_root();
+
+	plain_teardown(state);
+	return rc;
+}
+
 static int variant_setup(void **state)
 {
 	plain_setup(state);
@@ -81,6 +96,16 @@ static const char *labelled(const char *name, const char *label)
 	if (asprintf(&full, "%s (%s)", name, label) < 0)
 		exit(2);
 	return full;
+}
+
+void suite_add_nobody(struct suite *suite, const char *name, CMUnitTestFunction function)
+{
+	*next_test(suite) = (struct CMUnitTest){
+		.name = labelled(name, "nobody"),
+		.test_func = function,
+		.setup_func = nobody_setup,
+		.teardown_func = nobody_teardown,
+	};
 }
 
 void suite_add_state(struct suite *suite, const char *name, const char *label,

@@ -34,6 +34,9 @@ struct suite {
 /* A test of the module alone: root, no topology. */
 void suite_add_plain(struct suite *suite, const char *name, CMUnitTestFunction function);
 
+/* The same as uid 65534; its name gets that appended. */
+void suite_add_nobody(struct suite *suite, const char *name, CMUnitTestFunction function);
+
 /*
  * A test on a topology, once per variant of the list (which ends with a NULL name); its name gets
  * the variant's appended. The state it is given is a struct topology.

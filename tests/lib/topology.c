@@ -175,6 +175,38 @@ int topology_setup(void **state)
 	return 0;
 }
 
+/* The old value, -1 on failure. */
+static long change_optmem(const struct netns *ns, long value)
+{
+	static const char path[] = "/proc/sys/net/core/optmem_max";
+	bool raised = cred_raise();
+	FILE *file = netns_in(ns, fopen(path, "r+"));
+	long old = -1;
+
+	if (!file)
+		file = fopen(path, "r+");
+	if (file) {
+		if (fscanf(file, "%ld", &old) != 1)
+			old = -1;
+		rewind(file);
+		if (fprintf(file, "%ld\n", value) < 0)
+			old = -1;
+		if (fclose(file))
+			old = -1;
+	}
+	cred_lower(raised);
+	return old;
+}
+
+void topology_optmem(struct topology *topology, long value)
+{
+	long old = change_optmem(&topology->ns[0], value);
+
+	assert_true(old > 0);
+	if (!topology->old_optmem)
+		topology->old_optmem = old;
+}
+
 int topology_teardown(void **state)
 {
 	struct topology *topology = *state;
@@ -185,6 +217,8 @@ int topology_teardown(void **state)
 		if (topology->open[i] >= 0)
 			close(topology->open[i]);
 	rc = cred_become_root();
+	if (topology->old_optmem && change_optmem(&topology->ns[0], topology->old_optmem) < 0)
+		rc = -1;
 	netns_home();
 	for (i = 0; i < topology->count; i++)
 		netns_destroy(&topology->ns[i]);

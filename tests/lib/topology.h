@@ -40,6 +40,7 @@ struct topology {
 	char far_text[TOPOLOGY_PEERS][64];
 	size_t open_count;		/* sockets that teardown closes */
 	int open[512];
+	long old_optmem;		/* what teardown gives back; 0: nothing to do */
 };
 
 int topology_setup(void **state);
@@ -69,6 +70,12 @@ void topology_renew_far(struct topology *topology);
 
 /* Sets net.rds_zc.NAME in every namespace. */
 void topology_sysctl(struct topology *topology, const char *name, long value);
+
+/*
+ * Sets net.core.optmem_max: of ns[0] where each has its own (7.x), else of the machine. Teardown
+ * puts back what it was.
+ */
+void topology_optmem(struct topology *topology, long value);
 
 /* Ready made lists. */
 extern const struct variant variants_basic[];	/* veth v4, veth v6, own address, 127.0.0.1 */
