@@ -21,7 +21,8 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug test-reliable test-long test-forced test-netlink selftest \
+	test test-all test-debug test-reliable test-long test-forced test-netlink test-packages \
+	selftest \
 	conformance interop dissect \
 	matrix mutants soak demo deb check-deb check-autopkgtest rpm arch bench bench-tool bench-uml
 
@@ -148,6 +149,11 @@ deb:
 check-deb:
 	packaging/check-deb
 
+# In a chroot of each release, then on its stock kernel: from sources, by apt, and an upgrade.
+test-packages:
+	set -e; for name in 5.10 6.1 6.12 7.x; do tests/vm/dkms $$name; done
+	tests/vm/dkms --upgrade 6.1
+
 check-autopkgtest:
 	tests/vm/autopkgtest
 
@@ -183,6 +189,8 @@ help:
 		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
 	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
+	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
+		'an upgrade'
 	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \
 		'docs/netlink/rds_zc.yaml'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
