@@ -184,7 +184,8 @@ help:
 	@echo 'make tools             the command line tool rdszc; install-tools DESTDIR='
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
-	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
+	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels,' \
+		'with faults'
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
 		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
