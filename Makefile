@@ -21,7 +21,8 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 
 .PHONY: preload install-preload tools install-tools
 .PHONY: all modules probes clean check sparse style install-headers dkms-install help \
-	test test-all test-debug test-reliable test-long test-forced test-netlink selftest \
+	test test-all test-debug test-reliable test-long test-forced test-netlink test-packages \
+	selftest \
 	conformance interop dissect \
 	matrix mutants soak demo deb check-deb check-autopkgtest rpm arch bench bench-tool bench-uml
 
@@ -138,7 +139,7 @@ endif
 test-forced:
 	tests/vm/run --force=pin_account 6.1 test_pin test_completion
 	tests/vm/run --force=tcp_errqueue 7.x test_overwrite test_completion test_pin \
-		'test_counters --only=optmem__*'
+		test_reconnect test_namespace test_threads 'test_counters --only=optmem__*'
 
 # Faults planted in the harness: tests/vm/run must see each of them.
 selftest:
@@ -156,6 +157,11 @@ deb:
 
 check-deb:
 	packaging/check-deb
+
+# In a chroot of each release, then on its stock kernel: from sources, by apt, and an upgrade.
+test-packages:
+	set -e; for name in 5.10 6.1 6.12 7.x; do tests/vm/dkms $$name; done
+	tests/vm/dkms --upgrade 6.1
 
 check-autopkgtest:
 	tests/vm/autopkgtest
@@ -187,11 +193,14 @@ help:
 	@echo 'make tools             the command line tool rdszc; install-tools DESTDIR='
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
-	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
+	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels,' \
+		'with faults'
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
 		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
 	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
+	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
+		'an upgrade'
 	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \
 		'docs/netlink/rds_zc.yaml'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'

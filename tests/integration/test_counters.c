@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Statistics: their layout, both ways to read them, and one test for each cause. */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 
 #include "array.h"
 #include "counters.h"
+#include "module.h"
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
@@ -534,6 +537,58 @@ static void adaptive__learns_that_the_path_copies(void **state)
 	zc_buffer_free(buffer, 65536);
 }
 
+/* ---- a message on its way to a socket that is being closed ---- */
+
+struct closing {
+	int fd;
+	union rds_addr to;
+	atomic_bool stop;
+};
+
+static void *send_all_the_time(void *arg)
+{
+	struct closing *closing = arg;
+
+	while (!atomic_load(&closing->stop))
+		rds_send(closing->fd, "x", 1, &closing->to, MSG_DONTWAIT);
+	return NULL;
+}
+
+/* The receiver is closed, and there again, again and again. */
+static void closed__while_a_message_comes(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct closing closing = { .fd = ends.tx, .to = ends.far };
+	uint64_t dropped = 0;
+	struct counters before;
+	unsigned int closes;
+	pthread_t thread;
+	int fd = 0;
+
+	topology_close(ends.topology, ends.rx);
+	assert_int_equal(counters_read(ns, &before), 0);
+	/* Between looking for the socket and the look at whether it is still open. */
+	assert_int_equal(module_dawdle("rds_zc_message", true), 0);
+	assert_int_equal(pthread_create(&thread, NULL, send_all_the_time, &closing), 0);
+	for (closes = 0; fd >= 0 && !dropped && !deadline_over(&deadline); closes++) {
+		fd = rds_open(ns, &ends.far);
+		usleep(1000 + closes % 16 * 100);
+		if (fd >= 0)
+			close(fd);
+		dropped = counter_moved(ns, &before, "recv_drop_dead_sock");
+	}
+	atomic_store(&closing.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(module_dawdle("rds_zc_message", false), 0);
+	print_message("# closed %u times\n", closes);
+	assert_true(dropped > 0);
+	ends.rx = topology_far(ends.topology, &ends.far);
+	send_pattern(ends.tx, 1000, 1, &ends.far);
+	receive_pattern(ends.rx, 1000, 1, &ends.near);
+}
+
 static void cookies__without_control_room_are_counted(void **state)
 {
 	struct ends ends = ends_open(state);
@@ -579,6 +634,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, optmem__used_up_passes_wait, variants_one);
 	SUITE_ADD(&suite, optmem__too_small_passes_are_copied, variants_one);
 	SUITE_ADD(&suite, adaptive__learns_that_the_path_copies, variants_one);
+	SUITE_ADD(&suite, closed__while_a_message_comes, variants_loop);
 	SUITE_ADD(&suite, cookies__without_control_room_are_counted, variants_any_each);
 	return suite_run(&suite, argc, argv);
 }

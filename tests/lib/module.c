@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -77,6 +78,21 @@ int module_family(void)
 	const char *text = getenv("RDSZ_FAMILY");
 
 	return text ? atoi(text) : (int)module_parameter("family", -1);
+}
+
+int module_dawdle(const char *event, bool on)
+{
+	char path[128];
+	FILE *file;
+	int rc;
+
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);	/* or it is there already */
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/events/rds_zc/%s/trigger", event);
+	file = fopen(path, "w");
+	if (!file)
+		return -1;
+	rc = fputs(on ? "stacktrace\n" : "!stacktrace\n", file) < 0 ? -1 : 0;
+	return fclose(file) ? -1 : rc;
 }
 
 bool kernel_log_says(const char *text)

@@ -28,6 +28,12 @@ int module_family(void);
 /* The first line of /sys/module/rds_zc/parameters/NAME as a number; fallback if absent. */
 long module_parameter(const char *name, long fallback);
 
+/*
+ * Whoever passes the module's trace event of that name writes down where it comes from, which takes
+ * it so long that others come in between. -1: no such event.
+ */
+int module_dawdle(const char *event, bool on);
+
 /* True if the text stands anywhere in the kernel's log. */
 bool kernel_log_says(const char *text);
 
