@@ -58,6 +58,7 @@ install-headers:
 	install -D -m 644 include/uapi/linux/rds_zc.h $(DESTDIR)/usr/include/linux/rds_zc.h
 	install -D -m 644 include/uapi/linux/rds_zc_netlink.h \
 		$(DESTDIR)/usr/include/linux/rds_zc_netlink.h
+	install -D -m 644 -t $(DESTDIR)/usr/share/ynl/specs docs/netlink/rds_zc.yaml
 
 # The command line tool; needs libmnl.
 tools:
@@ -65,7 +66,10 @@ tools:
 
 install-tools:
 	+$(MAKE) -C tools/rdszc install DESTDIR=$(DESTDIR)
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man4 docs/man/rds_zc.4
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man7 docs/man/rds_zc.7
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 docs/man/rdszc.8
+	install -D -m 644 -t $(DESTDIR)/usr/share/rds-zc tools/dissector/rds_zc.lua
 
 preload:
 	$(MAKE) -C tools/preload
@@ -174,8 +178,9 @@ help:
 	@echo 'make check             sparse and checkpatch'
 	@echo 'make preload           tools/preload/librdszc.so: AF_RDS programs run unchanged'
 	@echo 'make install-preload   DESTDIR=, libdir=: puts it into $(libdir)'
-	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc*.h'
-	@echo 'make tools             the command line tool rdszc; install-tools DESTDIR='
+	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc*.h, the netlink spec'
+	@echo 'make tools             the command line tool rdszc'
+	@echo 'make install-tools     DESTDIR=: it, the manual, the dissector'
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels'
