@@ -102,7 +102,7 @@ conformance:
 interop:
 	tests/interop/run
 
-# tshark reads what crosses the link in tests against in-tree RDS.
+# tshark reads what crosses the link in tests between two of ours, and against in-tree RDS.
 dissect:
 	tests/interop/dissect
 
@@ -187,7 +187,7 @@ help:
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
 		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
-	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
+	@echo 'make dissect           the same, shorter, and two of ours; tshark must read every frame'
 	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \
 		'docs/netlink/rds_zc.yaml'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
