@@ -59,6 +59,7 @@ install-headers:
 	install -D -m 644 include/uapi/linux/rds_zc.h $(DESTDIR)/usr/include/linux/rds_zc.h
 	install -D -m 644 include/uapi/linux/rds_zc_netlink.h \
 		$(DESTDIR)/usr/include/linux/rds_zc_netlink.h
+	install -D -m 644 -t $(DESTDIR)/usr/share/ynl/specs docs/netlink/rds_zc.yaml
 
 # The command line tool; needs libmnl.
 tools:
@@ -66,7 +67,10 @@ tools:
 
 install-tools:
 	+$(MAKE) -C tools/rdszc install DESTDIR=$(DESTDIR)
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man4 docs/man/rds_zc.4
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man7 docs/man/rds_zc.7
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 docs/man/rdszc.8
+	install -D -m 644 -t $(DESTDIR)/usr/share/rds-zc tools/dissector/rds_zc.lua
 
 preload:
 	$(MAKE) -C tools/preload
@@ -99,7 +103,7 @@ conformance:
 interop:
 	tests/interop/run
 
-# tshark reads what crosses the link in tests against in-tree RDS.
+# tshark reads what crosses the link in tests between two of ours, and against in-tree RDS.
 dissect:
 	tests/interop/dissect
 
@@ -189,8 +193,9 @@ help:
 	@echo 'make check             sparse and checkpatch'
 	@echo 'make preload           tools/preload/librdszc.so: AF_RDS programs run unchanged'
 	@echo 'make install-preload   DESTDIR=, libdir=: puts it into $(libdir)'
-	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc*.h'
-	@echo 'make tools             the command line tool rdszc; install-tools DESTDIR='
+	@echo 'make install-headers   DESTDIR=: include/uapi/linux/rds_zc*.h, the netlink spec'
+	@echo 'make tools             the command line tool rdszc'
+	@echo 'make install-tools     DESTDIR=: it, the manual, the dissector'
 	@echo 'make dkms-install      DESTDIR=: sources to /usr/src/rds_zc-$(version)'
 	@echo 'make test              unit and integration tests, oldest and newest kernel line'
 	@echo 'make test-all          the same on all kernel lines; test-debug: on debug kernels,' \
@@ -198,7 +203,7 @@ help:
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
 		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
-	@echo 'make dissect           the same, shorter; tshark must read every frame of the link'
+	@echo 'make dissect           the same, shorter, and two of ours; tshark must read every frame'
 	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
 		'an upgrade'
 	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory that sockets hold is charged to the memory cgroup of whoever made them. */
+/* Which memory cgroup is charged for what: the sentences of MEMORY CGROUPS in rds_zc(4). */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
 #include "ends.h"
+#include "reap.h"
 #include "suite.h"
 #include "zc.h"
 
@@ -17,6 +20,11 @@
 #define GROUP ROOT "/rdsz"
 #define MESSAGE 65536
 #define MIB (1 << 20)
+
+static const struct variant own_address[] = {
+	{ "own address", WIRE_OWN_ADDRESS, 0, 0, 0, 0 },
+	{ 0 }
+};
 
 static int put(const char *path, const char *text)
 {
@@ -270,6 +278,129 @@ static void converted__in_a_full_group(void **state)
 	converted(state, "1M", false);
 }
 
+/* So is all that is kept of a message without payload: 128 bytes and more. */
+static void unsent__empty_is_charged(void **state)
+{
+	struct ends ends = ends_open(state);
+	union rds_addr nobody = nobody_home(ends.topology);
+	const int count = 40000;
+	long before;
+	int i;
+
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	before = get("memory.current", "");
+	for (i = 0; i < count; i++)
+		assert_int_equal(rds_send(ends.tx, NULL, 0, &nobody, MSG_DONTWAIT), 0);
+	assert_true(wait_used(before + count * 128, before + count * 1024));
+	topology_close(ends.topology, ends.tx);
+	assert_true(wait_used(0, before + MIB));
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
+/* Pages of the program are its own already: zerocopy charges them no second time. */
+static void unsent__pinned_stays_charged_as_it_is(void **state)
+{
+	struct ends ends = zc_ends(state, 64 * MIB);
+	union rds_addr nobody = nobody_home(ends.topology);
+	const int count = 128;
+	unsigned char *buffer;
+	long before, pinned;
+	int i;
+
+	topology_sysctl(ends.topology, "pin_hold_ms", 600000);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	buffer = zc_buffer(MESSAGE);
+	assert_non_null(buffer);
+	memset(buffer, 'p', MESSAGE);
+	pinned = zc_pinned_pages();
+	before = get("memory.current", "");
+	for (i = 0; i < count; i++)
+		assert_int_equal(rds_send_zc(ends.tx, buffer, MESSAGE, &nobody, i, MSG_DONTWAIT),
+				 MESSAGE);
+	assert_in_range(zc_pinned_pages() - pinned, count * MESSAGE / 4096, LONG_MAX);
+	assert_in_range(get("memory.current", ""), 0, before + count * MESSAGE / 4 + MIB);
+	topology_close(ends.topology, ends.tx);
+	assert_int_equal(zc_wait_unpinned(pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
+	zc_buffer_free(buffer, MESSAGE);
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
+/* A message within the host is its sender's until it is read, not the reader's. */
+static void loop__unread_is_the_senders(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *far = topology_far_ns(ends.topology, 0);
+	struct counters start;
+	const int count = 128;
+	long before;
+	int i;
+
+	assert_int_equal(rds_set_buffers(ends.tx, 64 * MIB, 0), 0);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, 64 * MIB), 0);
+	ends_there_and_back(&ends, MESSAGE, 1);
+	assert_int_equal(counters_read(far, &start), 0);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	before = get("memory.current", "");
+	for (i = 0; i < count; i++)
+		send_pattern(ends.tx, MESSAGE, i, &ends.far);
+	assert_true(wait_queued(&ends, &start, count));
+	assert_true(wait_used(before + count * MESSAGE, before + 2 * count * MESSAGE));
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+	for (i = 0; i < count; i++)
+		receive_pattern(ends.rx, MESSAGE, i, &ends.near);
+	assert_true(wait_used(0, before + MIB));
+}
+
+/* Neither when its socket was made in the cgroup, nor when it reads there. */
+static void loop__unread_is_not_the_readers(void **state)
+{
+	struct ends ends = far_in_group(state);
+	struct counters start;
+	const int count = 128;
+	long before;
+	int i;
+
+	assert_int_equal(counters_read(topology_far_ns(ends.topology, 0), &start), 0);
+	before = get("memory.current", "");
+	for (i = 0; i < count; i++)
+		send_pattern(ends.tx, MESSAGE, i, &ends.far);
+	assert_true(wait_queued(&ends, &start, count));
+	assert_in_range(get("memory.current", ""), 0, before + 2 * MIB);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	for (i = 0; i < count; i++)
+		receive_pattern(ends.rx, MESSAGE, i, &ends.near);
+	assert_in_range(get("memory.current", ""), 0, before + 2 * MIB);
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
+/* Cookies that nobody reads, when all else of their messages has gone. */
+static void cookies__are_charged_until_they_are_read(void **state)
+{
+	static uint32_t list[60000];
+	struct ends ends = ends_open(state);
+	const int count = ARRAY_SIZE(list);
+	struct deadline deadline;
+	char byte = 'c';
+	long before;
+	int i;
+
+	assert_int_equal(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+	ends_there_and_back(&ends, MESSAGE, 1);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	memset(list, 0xff, sizeof(list));	/* its pages are charged, too */
+	before = get("memory.current", "");
+	for (i = 0; i < count; i++) {
+		assert_int_equal(rds_send_zc(ends.tx, &byte, 1, &ends.far, i, 0), 1);
+		assert_int_equal(rds_recv(ends.rx, &byte, 1, NULL, 0), 1);
+	}
+	/* 40 bytes and more each. */
+	assert_true(wait_used(before + count * 40, before + count * 128));
+	deadline = deadline_in(DEADLINE_USUAL_MS);
+	assert_int_equal(reap_until(ends.tx, list, count, NULL, deadline), count);
+	assert_true(wait_used(0, before + count * 20 - MIB));
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
 static void add(struct suite *suite, const char *name, CMUnitTestFunction function,
 		const struct variant *variants)
 {
@@ -294,5 +425,13 @@ int main(int argc, char **argv)
 	add(&suite, "unsent__is_charged", unsent__is_charged, variants_one);
 	add(&suite, "converted__is_charged", converted__is_charged, variants_one);
 	add(&suite, "converted__in_a_full_group", converted__in_a_full_group, variants_one);
+	add(&suite, "unsent__empty_is_charged", unsent__empty_is_charged, variants_one);
+	add(&suite, "unsent__pinned_stays_charged_as_it_is", unsent__pinned_stays_charged_as_it_is,
+	    variants_one);
+	add(&suite, "loop__unread_is_the_senders", loop__unread_is_the_senders, variants_loop);
+	add(&suite, "loop__unread_is_not_the_readers", loop__unread_is_not_the_readers,
+	    variants_loop);
+	add(&suite, "cookies__are_charged_until_they_are_read",
+	    cookies__are_charged_until_they_are_read, own_address);
 	return suite_run(&suite, argc, argv);
 }

@@ -3,6 +3,8 @@
 """drive.py: in a VM under load, what ynl's command line says of rds_zc is what others say. TAP."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -129,9 +131,35 @@ def command_line():
     assert '"sysctl"' in said, said
 
 
+def congestion():
+    """the command line: events of a port whose reader stops, and goes on"""
+    far_end = int(os.environ["FAR_END"])
+    # A file takes any number of them; a pipe that is full would stop the listener.
+    with open("/tmp/events", "w+", encoding="ascii") as file:
+        with subprocess.Popen(CLI + ["--subscribe", "congestion", "--duration", "20"],
+                              stdout=file) as listener:
+            try:
+                while listener.poll() is None:    # it takes its time to start
+                    os.kill(far_end, signal.SIGSTOP)
+                    time.sleep(4)
+                    os.kill(far_end, signal.SIGCONT)
+                    time.sleep(2)
+            finally:
+                os.kill(far_end, signal.SIGCONT)
+        file.seek(0)
+        said = [json.loads(line) for line in file]
+    assert said and {event["name"] for event in said} == {"congestion-event"}, said
+    for event in (event["msg"] for event in said):
+        assert event["owner"] == "peer", event
+        assert event["addr"] == "10.9.0.2" and event["port"] == 4000, event
+        assert event["total"] == event["congested"], event    # it has no other port
+    assert {event["msg"]["congested"] for event in said} == {0, 1}, said
+
+
 def main():
     """Each check is a test; its first line of documentation is its name."""
-    checks = [info, sockets, conns, paths, messages, stats, hists, policy, refused, command_line]
+    checks = [info, sockets, conns, paths, messages, stats, hists, policy, refused, command_line,
+              congestion]
     failed = 0
     print(f"1..{len(checks)}", flush=True)
     for number, check in enumerate(checks, 1):

@@ -61,6 +61,8 @@ f.cap_ack = ProtoField.bool("rds_zc.ext.caps.delivery_ack", "Delivery acknowledg
 f.ext_data = ProtoField.bytes("rds_zc.ext.data", "Data")
 f.kind = ProtoField.uint8("rds_zc.kind", "Kind", base.DEC, kinds)
 f.payload = ProtoField.bytes("rds_zc.payload", "Payload")
+f.wanted = ProtoField.uint32("rds_zc.wanted", "Bytes of the frame that begins here",
+	base.DEC, nil, nil, "It goes on in later segments; 48 while its header does, too")
 f.congested = ProtoField.uint32("rds_zc.map.congested", "Congested ports")
 f.congested_port = ProtoField.uint16("rds_zc.map.port", "Congested port")
 
@@ -260,6 +262,13 @@ end
 function rds.dissector(tvb, pinfo, tree)
 	pinfo.cols.info = ""
 	dissect_tcp_pdus(tvb, tree, HEADER, frame_length, dissect_frame)
+	if pinfo.desegment_len > 0 then
+		local rest = tvb:len() - pinfo.desegment_offset
+		local whole = rest < HEADER and HEADER or
+			frame_length(tvb, pinfo, pinfo.desegment_offset)
+
+		tree:add(f.wanted, whole):set_generated()
+	end
 	return tvb:len()
 end
 
