@@ -147,7 +147,7 @@ static void from_intree(void **state, bool zerocopy)
 	pair_close(&pair);
 }
 
-static void to_intree__copied(void **state)
+static void row1_row2_to_intree__copied(void **state)
 {
 	to_intree(state, false);
 }
@@ -157,7 +157,7 @@ static void to_intree__zerocopy(void **state)
 	to_intree(state, true);
 }
 
-static void from_intree__copied(void **state)
+static void row3_from_intree__copied(void **state)
 {
 	from_intree(state, false);
 }
@@ -253,9 +253,9 @@ int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "intree" };
 
-	ADD(to_intree__copied);
+	ADD(row1_row2_to_intree__copied);
 	ADD(to_intree__zerocopy);
-	ADD(from_intree__copied);
+	ADD(row3_from_intree__copied);
 	ADD(from_intree__zerocopy);
 	ADD(both_ways__at_once);
 	role_add(&suite, "row4_duels__nothing_is_lost", row4_duels__nothing_is_lost, &roles[2], 2);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The rows of the interop checklist that need more than two streams, against in-tree rds_tcp in the
- * second VM: each test names its row. Rows 1 to 4 are in test_intree, 5, 7, 8 and 10 to 12 in
- * test_intree_wire, 6 and 9 in test_intree_lanes, 15 and 16 in test_intree_congestion, 22 and 23 in
+ * second VM: each test names its row. Rows 1 to 4 are in test_intree, 5, 8 and 10 to 12 in
+ * test_intree_wire, 6, 7 and 9 in test_intree_lanes, 15 and 16 in test_intree_congestion, 22 in
  * test_restart.
  *
  *   long=1   the rows that take their time, too (make interop)
