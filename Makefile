@@ -119,9 +119,9 @@ mutants:
 
 # Connections killed a thousand times with 4 MiB in TCP, and a peer that loses its power.
 test-reliable:
-	tests/vm/run --timeout=7200 7.x \
+	tests/vm/run --timeout=7200 $(or $(KERNEL),7.x) \
 		'test_delivery --only=unread__killed_and_sent_again* rounds=1000'
-	tests/vm/run --peer --restarts 6.1 test_restart
+	tests/vm/run --peer=6.1 --restarts $(or $(KERNEL),6.1) test_restart
 
 # On a debug kernel (KERNEL=7.x-debug) the million messages of eight threads alone: hours.
 million = 'test_threads --only=crowd__each_cookie_once*root? messages=1000000'
@@ -211,7 +211,7 @@ help:
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
 	@echo 'make mutants           planted faults must turn their tests red'
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails:' \
-		'nothing lost'
+		'nothing lost; KERNEL=7.x-debug'
 	@echo 'make test-long         8 floods of 1 MiB 64 deep (6.1 and 5.10), a reader stopped' \
 		'for 90 s, a million messages; KERNEL=7.x-debug: the last alone'
 	@echo 'make test-forced       the fallbacks of compat/ where kernels need none: 6.1 and 7.x'

@@ -12,6 +12,7 @@
 #include <linux/sockios.h>
 
 #include "counters.h"
+#include "diag.h"
 #include "ends.h"
 #include "pattern.h"
 #include "suite.h"
@@ -565,6 +566,31 @@ static const struct variant variants_loop_and_wire[] = {
 	{ 0 }
 };
 
+/*
+ * Maps go by lane 0, one after the other, and one that is due stays due whatever becomes of a lane:
+ * each is reset just before the reader makes room, and just after that.
+ */
+static void map__comes_though_lanes_are_reset(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = topology_far_ns(ends.topology, 0);
+	unsigned int round;
+	uint32_t sent;
+
+	ends_there_and_back(&ends, 100, 1);
+	for (round = 0; round < 2 * DIAG_LANES; round++) {
+		assert_true(diag_wait_lanes(ns, RDS_TCP_PORT, &ends.far));
+		sent = ends_fill(&ends, PIECE);
+		if (round % 2)
+			drain(&ends, 0, sent);
+		assert_true(diag_kill_lane(ns, RDS_TCP_PORT, round / 2) >= 1);
+		if (round % 2 == 0)
+			drain(&ends, 0, sent);
+		send_soon(&ends, sent);
+		drain(&ends, sent, 1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "congestion" };
@@ -585,5 +611,6 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, room__nothing_else_is_enobufs, variants_wire_each);
 	SUITE_ADD(&suite, map__bits_that_we_send, variants_small);
 	SUITE_ADD(&suite, map__bits_that_we_read, variants_small);
+	SUITE_ADD(&suite, map__comes_though_lanes_are_reset, variants_wire);
 	return suite_run(&suite, argc, argv);
 }

@@ -31,11 +31,15 @@ struct found {
 	uint32_t unread[FOUND_MAX];
 };
 
+/* By us. */
+static bool is_dialled(const struct found *found, const struct inet_diag_sockid *id)
+{
+	return id->idiag_dport == htons(found->port);
+}
+
 static unsigned int lane_of(const struct found *found, const struct inet_diag_sockid *id)
 {
-	bool dialled = id->idiag_dport == htons(found->port);
-
-	return ntohs(dialled ? id->idiag_sport : id->idiag_dport) % DIAG_LANES;
+	return ntohs(is_dialled(found, id) ? id->idiag_sport : id->idiag_dport) % DIAG_LANES;
 }
 
 /* An accepted IPv4 connection is one of a listener for both, and has mapped addresses. */
@@ -196,6 +200,18 @@ int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *l
 	struct found found = { .port = port, .lane = -1, .local = local };
 
 	return count_lanes(ns, &found, count);
+}
+
+int diag_dialled_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
+		    unsigned int *dialled)
+{
+	struct found found = { .port = port, .lane = -1, .local = local };
+	int rc = run(ns, &found, false);
+	size_t i;
+
+	for (i = 0, *dialled = 0; i < found.count; i++)
+		*dialled += is_dialled(&found, &found.id[i]);
+	return rc;
 }
 
 int diag_lanes_unacked(const struct netns *ns, uint16_t port, uint64_t bytes[DIAG_LANES])

@@ -26,6 +26,10 @@ int diag_lanes(const struct netns *ns, uint16_t port, unsigned int count[DIAG_LA
 int diag_lanes_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
 		  unsigned int count[DIAG_LANES]);
 
+/* How many are established and have this local address, and how many of them this side dialled. */
+int diag_dialled_of(const struct netns *ns, uint16_t port, const union rds_addr *local,
+		    unsigned int *dialled);
+
 /*
  * Waits until this address has one connection of each lane; false, and says what it has, when it
  * takes too long. A socket goes to its lane with its next message, if nothing is under way.

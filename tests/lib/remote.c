@@ -292,15 +292,24 @@ static unsigned int next_pair(bool v6)
 	return used;
 }
 
+/* So many of 10.77.0.0/24, then as many of the next one, and so on. */
+#define V4_PAIRS 120
+
 void remote_fresh_addresses(struct remote *remote, bool v6, bool larger, char near[64],
 			    char far[64])
 {
-	const char *format = v6 ? "fd77::1:%x" : "10.77.0.%u";
-	unsigned int low = 10 + 2 * next_pair(v6);
+	unsigned int pair = next_pair(v6), i;
 
-	assert_true(v6 || low + 1 < 255);
-	snprintf(larger ? far : near, 64, format, low);
-	snprintf(larger ? near : far, 64, format, low + 1);
+	assert_true(v6 || pair / V4_PAIRS < 256);
+	for (i = 0; i < 2; i++) {
+		char *text = larger == (i == 0) ? far : near;
+
+		if (v6)
+			snprintf(text, 64, "fd77::1:%x", 10 + 2 * pair + i);
+		else
+			snprintf(text, 64, "10.77.%u.%u", pair / V4_PAIRS,
+				 10 + 2 * (pair % V4_PAIRS) + i);
+	}
 	assert_int_equal(link_add_address(netns_here(), "eth0", near, v6 ? 64 : 24), 0);
 	assert_int_equal(remote_add_address(remote, far), 0);
 }

@@ -483,6 +483,59 @@ static void reset__before_a_frame_of_the_peer(void **state)
 	assert_true(first == second);
 }
 
+#define WINDOW_MS 2000
+#define TRIES_TO_4_S 13
+
+/* Takes our next connection, and resets it when it is up; false when none came in time. */
+static bool reset_next(struct peer *peer, struct deadline deadline)
+{
+	int fd = wire_accept(peer->listener, deadline);
+	struct deadline up = soon();
+	uint8_t byte;
+
+	if (fd < 0)
+		return false;
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) != 1) {
+		assert_false(deadline_over(&up));
+		usleep(500);
+	}
+	wire_reset(fd);
+	return true;
+}
+
+static unsigned int resets_in_window(struct peer *peer)
+{
+	struct deadline deadline = deadline_in(WINDOW_MS);
+	unsigned int count = 0;
+
+	while (reset_next(peer, deadline))
+		count++;
+	return count;
+}
+
+/*
+ * To be connected is no success: as long as no frame of the peer comes, the next try waits as after
+ * a refusal. As in test_reconnect the limit of the random delay doubles from 1 ms on: a dozen tries
+ * in the first window, one or two in one that begins after them.
+ */
+static void reset__again_and_again_is_backed_off(void **state)
+{
+	struct peer peer = peer_open(state);
+	unsigned int first, later, count;
+
+	assert_int_equal(netns_sysctl_set(peer.ns, "reconnect_min_delay_ms", time_scale()), 0);
+	assert_int_equal(netns_sysctl_set(peer.ns, "reconnect_max_delay_ms", 4000 * time_scale()),
+			 0);
+	peer_gets(&peer, PEER_MESSAGE, 7);
+	first = resets_in_window(&peer);
+	for (count = first; count < TRIES_TO_4_S; count++)
+		assert_true(reset_next(&peer, soon()));
+	later = resets_in_window(&peer);
+	if (first < 6 || later * 2 > first)
+		fail_msg("%u connections at first, %u later", first, later);
+	assert_true(peer_moved(&peer, "conn_up") >= TRIES_TO_4_S);
+}
+
 /* Once it has, what its TCP acknowledged is done. */
 static void reset__after_a_frame_of_the_peer(void **state)
 {
@@ -998,6 +1051,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, wakeup__of_the_peer_is_answered, dialling);
 	SUITE_ADD(&suite, wakeup__meets_a_connection, dialled);
 	SUITE_ADD(&suite, reset__before_a_frame_of_the_peer, dialling);
+	SUITE_ADD(&suite, reset__again_and_again_is_backed_off, dialling);
 	SUITE_ADD(&suite, reset__after_a_frame_of_the_peer, dialling);
 	SUITE_ADD(&suite, reset__before_it_was_taken_into_use, dialled);
 	SUITE_ADD(&suite, cut__within_a_header, each);
