@@ -160,7 +160,7 @@ struct rdsz_net {
 	void			(*listen_data_ready)(struct sock *sk);
 	int			listen_error;
 	struct work_struct	listen_work;
-	struct work_struct	accept_work;
+	struct delayed_work	accept_work;
 	struct rdsz_prefixes __rcu *accept_from;
 
 	spinlock_t		pending_lock;

@@ -17,6 +17,9 @@
 
 #define RDSZ_BACKLOG	64
 
+/* Until a connection is asked for again that could not be accepted. */
+#define RDSZ_ACCEPT_RETRY_MS	100
+
 /* ---- accepting ---- */
 
 static void rdsz_endpoint_of_sock(const struct sock *sk, bool peer, struct in6_addr *ip)
@@ -54,16 +57,30 @@ static void rdsz_accept_one(struct rdsz_net *rn, struct socket *sock)
 	rdsz_pending_accept(rn, &key, sock);
 }
 
+/* Accepts what has come; false if some was left behind for want of memory. */
+static bool rdsz_accept_all(struct rdsz_net *rn)
+{
+	struct socket *sock;
+	int err = 0;
+
+	while (!err && rn->listener && !READ_ONCE(rn->dying)) {
+		err = kernel_accept(rn->listener, &sock, O_NONBLOCK);
+		if (!err)
+			rdsz_accept_one(rn, sock);
+		cond_resched();
+	}
+	return err != -ENOMEM && err != -ENFILE;
+}
+
 static void rdsz_accept_work(struct work_struct *work)
 {
-	struct rdsz_net *rn = container_of(work, struct rdsz_net, accept_work);
-	struct socket *sock;
+	struct rdsz_net *rn = container_of(to_delayed_work(work), struct rdsz_net, accept_work);
 
 	mutex_lock(&rn->listen_lock);
-	while (rn->listener && !READ_ONCE(rn->dying) &&
-	       !kernel_accept(rn->listener, &sock, O_NONBLOCK)) {
-		rdsz_accept_one(rn, sock);
-		cond_resched();
+	if (!rdsz_accept_all(rn)) {	/* nobody announces it once more */
+		rdsz_stat_inc(rn, conn_delayed_accept);
+		queue_delayed_work(rdsz_wq, &rn->accept_work,
+				   msecs_to_jiffies(RDSZ_ACCEPT_RETRY_MS));
 	}
 	mutex_unlock(&rn->listen_lock);
 }
@@ -76,7 +93,7 @@ static void rdsz_listen_data_ready(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	rn = sk->sk_state == TCP_LISTEN ? rcu_dereference_sk_user_data(sk) : NULL;
 	if (rn && !READ_ONCE(rn->dying))
-		queue_work(rdsz_wq, &rn->accept_work);
+		mod_delayed_work(rdsz_wq, &rn->accept_work, 0);
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -206,7 +223,7 @@ void rdsz_tcp_listen_init(struct rdsz_net *rn)
 {
 	mutex_init(&rn->listen_lock);
 	INIT_WORK(&rn->listen_work, rdsz_listen_work);
-	INIT_WORK(&rn->accept_work, rdsz_accept_work);
+	INIT_DELAYED_WORK(&rn->accept_work, rdsz_accept_work);
 }
 
 /* The namespace ends and is marked as dying: no listener is opened after this. */
@@ -221,5 +238,5 @@ void rdsz_tcp_listen_end(struct rdsz_net *rn)
 void rdsz_tcp_listen_stop(struct rdsz_net *rn)
 {
 	cancel_work_sync(&rn->listen_work);
-	cancel_work_sync(&rn->accept_work);
+	cancel_delayed_work_sync(&rn->accept_work);
 }

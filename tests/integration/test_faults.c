@@ -736,6 +736,28 @@ static void worker__takes_no_connection(void **state)
 	peer_expect_delivery(&peer, 1);
 }
 
+/* A connection is there, and no memory to accept it; when there is, nobody says it once more. */
+static void worker__accepts_later(void **state)
+{
+	struct peer peer = peer_open(state);
+	union rds_addr local = rds_addr_port(&peer.far, 0);
+	uint64_t before = peer_moved(&peer, "conn_delayed_accept");
+	struct deadline deadline = soon();
+	uint64_t delayed = 0;
+
+	fault_workers(100);
+	peer.fd = wire_connect(&peer.topology->ns[1], &local, &peer.near, soon());
+	while (peer.fd >= 0 && delayed <= before && !deadline_over(&deadline)) {
+		deadline_step();
+		delayed = peer_moved(&peer, "conn_delayed_accept");
+	}
+	fault_workers(0);
+	assert_true(peer.fd >= 0);
+	assert_true(delayed > before);
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	peer_expect_delivery(&peer, 1);
+}
+
 /*
  * The first bind of a namespace opens the listener, in a worker; one that was just made may do it.
  */
@@ -871,6 +893,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, worker__receives_later, variants_one);
 	SUITE_ADD(&suite, worker__converts_later, variants_one_each);
 	SUITE_ADD(&suite, worker__takes_no_connection, variants_peer);
+	SUITE_ADD(&suite, worker__accepts_later, variants_peer);
 	SUITE_ADD_PLAIN(&suite, worker__cannot_listen);
 	SUITE_ADD(&suite, storm__loses_nothing, variants_basic);
 	return suite_run(&suite, argc, argv);
