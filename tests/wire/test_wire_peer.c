@@ -6,8 +6,6 @@
  * connect and never send a first header, in any number and from many addresses, are in test_gate.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -557,62 +555,6 @@ static void reset__after_a_frame_of_the_peer(void **state)
 	assert_true(seq > frame.seq);
 }
 
-struct hasty {
-	const struct peer *peer;
-	atomic_bool stop;
-};
-
-/* Sends as soon as there is a connection, and takes back what has not gone. */
-static void *send_and_take_back(void *arg)
-{
-	struct hasty *hasty = arg;
-	const struct peer *peer = hasty->peer;
-
-	while (!atomic_load(&hasty->stop)) {
-		rds_send(peer->rds, "x", 1, &peer->far, MSG_DONTWAIT);
-		setsockopt(peer->rds, SOL_RDS, RDS_CANCEL_SENT_TO, &peer->far,
-			   rds_addr_len(&peer->far));
-	}
-	return NULL;
-}
-
-/*
- * It is reset before the module has taken it into use, so that nobody is told: who sends first
- * finds out. That, or the look at it that follows; so it is tried until it was the former.
- */
-static void reset__before_it_was_taken_into_use(void **state)
-{
-	struct peer peer = peer_open(state);
-	union rds_addr local = rds_addr_port(&peer.far, 0);
-	struct hasty hasty = { .peer = &peer };
-	struct deadline deadline = soon();
-	struct frame ping = { .sport = PEER_PORT };
-	pthread_t thread;
-	unsigned int tries;
-
-	/* Between UP and that look. */
-	assert_int_equal(module_dawdle("rds_zc_path", true), 0);
-	assert_int_equal(pthread_create(&thread, NULL, send_and_take_back, &hasty), 0);
-	for (tries = 0; !peer_moved(&peer, "conn_drop_send") && !deadline_over(&deadline);
-	     tries++) {
-		ping.seq = peer.seq++;
-		peer.fd = wire_connect(&peer.topology->ns[1], &local, &peer.near, soon());
-		if (peer.fd < 0)
-			continue;
-		wire_send(peer.fd, &ping, NULL);
-		wire_reset(peer.fd);
-		deadline_step();
-	}
-	atomic_store(&hasty.stop, true);
-	pthread_join(thread, NULL);
-	assert_int_equal(module_dawdle("rds_zc_path", false), 0);
-	print_message("# %u connections\n", tries);
-	assert_true(peer_moved(&peer, "conn_drop_send") > 0);
-	peer_connect(&peer);
-	assert_int_equal(wire_send_map(peer.fd), 0);
-	peer_expect_delivery(&peer, 9);
-}
-
 /* A connection that ends within a frame: nothing of it is delivered. */
 static void cut(void **state, size_t bytes, bool reset)
 {
@@ -1053,7 +995,6 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, reset__before_a_frame_of_the_peer, dialling);
 	SUITE_ADD(&suite, reset__again_and_again_is_backed_off, dialling);
 	SUITE_ADD(&suite, reset__after_a_frame_of_the_peer, dialling);
-	SUITE_ADD(&suite, reset__before_it_was_taken_into_use, dialled);
 	SUITE_ADD(&suite, cut__within_a_header, each);
 	SUITE_ADD(&suite, cut__within_a_payload, each);
 	SUITE_ADD(&suite, cut__by_a_reset, each);
