@@ -7,7 +7,8 @@
  *
  *   afrds [-l] [-n] ADDRESS            sends to itself
  *   afrds [-l] [-n] ADDRESS PEER       sends to the peer, on port PORT there
- *   afrds [-l] [-n] -r ADDRESS         is that peer: says on stdout that it is bound, and receives
+ *   afrds [-l] [-n] -r ADDRESS         is that peer: says on stdout that it is bound, receives,
+ *                                      answers, and ends with its standard input
  *
  *   -l   the family as builds of rds-tools look it up: /proc/sys/net/rds/pf_rds; else it is 21
  *   -n   no zerocopy
@@ -182,8 +183,7 @@ static void expect(int fd, int step, struct sockaddr_in *from)
 }
 
 /* rx is -1 where the peer is another program. */
-static void run(int tx, int rx, struct sockaddr_in *near, const struct sockaddr_in *far,
-		int zerocopy)
+static void run(int tx, int rx, struct sockaddr_in *near, struct sockaddr_in *far, int zerocopy)
 {
 	options(tx);
 	wait_for(tx, POLLOUT);
@@ -198,6 +198,9 @@ static void run(int tx, int rx, struct sockaddr_in *near, const struct sockaddr_
 		expect(rx, 2, near);
 		reap(tx);
 	}
+	/* close() withdraws what the peer has not got: AF_RDS knows that by an answer only. */
+	if (rx < 0)
+		receive(tx, 1, far);
 }
 
 static void run_peer(int rx, int zerocopy)
@@ -210,6 +213,9 @@ static void run_peer(int rx, int zerocopy)
 	fflush(stdout);
 	for (step = 0; step < 2 + zerocopy; step++)
 		expect(rx, step, &from);
+	CHECK(sendto(rx, out, 1, 0, (struct sockaddr *)&from, sizeof(from)) == 1);
+	while (getchar() != EOF)
+		continue;
 }
 
 int main(int argc, char **argv)

@@ -92,30 +92,38 @@ static int exit_code(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+struct peer {
+	pid_t pid;
+	int input;	/* it ends when this is closed */
+};
+
 /* The receiving program in the second namespace, which is bound when this returns. */
-static pid_t run_peer(const struct topology *topology, const char *preload, const char *option)
+static struct peer run_peer(const struct topology *topology, const char *preload,
+			    const char *option)
 {
 	char flags[8], line[16] = "";
-	int ends[2];
-	pid_t pid;
+	struct peer peer;
+	int in[2], out[2];
 
 	snprintf(flags, sizeof(flags), "-r%s", option ? option + 1 : "");
-	assert_int_equal(pipe(ends), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[0]);
-		close(ends[1]);
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	peer.pid = fork();
+	assert_true(peer.pid >= 0);
+	if (!peer.pid) {
+		dup2(in[0], STDIN_FILENO);
+		dup2(out[1], STDOUT_FILENO);
 		execute(&topology->ns[1], preload, flags, topology->far_text[0], NULL);
 	}
-	close(ends[1]);
+	close(in[0]);
+	close(out[1]);
+	peer.input = in[1];
 	/* Nothing, if it ended. */
-	if (read(ends[0], line, sizeof(line) - 1) < 0)
+	if (read(out[0], line, sizeof(line) - 1) < 0)
 		fail_msg("no word of the peer");
-	close(ends[0]);
+	close(out[0]);
 	assert_string_equal(line, "bound\n");
-	return pid;
+	return peer;
 }
 
 /*
@@ -125,16 +133,21 @@ static pid_t run_peer(const struct topology *topology, const char *preload, cons
 static int run(const struct topology *topology, const char *preload, const char *option)
 {
 	bool wire = topology->variant->wire == WIRE_VETH;
-	pid_t peer = wire ? run_peer(topology, preload, option) : 0, pid = fork();
+	struct peer peer;
+	pid_t pid;
 	int code;
 
+	if (wire)
+		peer = run_peer(topology, preload, option);
+	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
 		execute(&topology->ns[0], preload, option, topology->near_text[0],
 			wire ? topology->far_text[0] : NULL);
 	code = exit_code(pid);
 	if (wire) {
-		assert_int_equal(exit_code(peer), 0);
+		close(peer.input);
+		assert_int_equal(exit_code(peer.pid), 0);
 		assert_true(diag_count(&topology->ns[0], RDS_TCP_PORT) >= 1);
 	}
 	return code;
