@@ -1469,7 +1469,8 @@ static void trace__tells_what_was_lost(void **state)
 	int fd;
 
 	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
-	run = start_listening(&topology->ns[0], "trace -j -c 200 -w 110 message");
+	snprintf(path, sizeof(path), "trace -j -w %u message", 15 * time_scale());
+	run = start_listening(&topology->ns[0], path);
 	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/rdszc-%d/buffer_size_kb",
 		 run.pid);
 	fd = open(path, O_WRONLY);
