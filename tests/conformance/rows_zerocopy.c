@@ -363,7 +363,7 @@ static void row_055__a_refused_send_leaves_nothing_behind(void **state)
 	}
 	topology_link(z.ends.topology, 0, false);
 	assert_int_equal(rds_set_buffers(z.ends.tx, RDS_DEFAULT_SPACE, 0), 0);
-	send_until(&z, 60000, EAGAIN);
+	send_until(&z, PAGES, EAGAIN);
 	expect_refused(&z, EAGAIN);
 	zerocopy_close(&z);
 }
