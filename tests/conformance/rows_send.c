@@ -299,13 +299,15 @@ static struct traffic {
 	uint32_t sent;
 } traffic;
 
+/* A change of the process's credentials interrupts its threads. */
 static void *traffic_sends(void *unused)
 {
 	for (; traffic.sent < TRAFFIC; traffic.sent++) {
 		pattern_fill(traffic.data, sizeof(traffic.data), traffic.sent);
-		if (rds_send(traffic.ends.tx, traffic.data, sizeof(traffic.data),
-			     &traffic.ends.far, 0) < 0)
-			break;
+		while (rds_send(traffic.ends.tx, traffic.data, sizeof(traffic.data),
+				&traffic.ends.far, 0) < 0)
+			if (errno != EINTR)
+				return unused;
 	}
 	return unused;
 }
