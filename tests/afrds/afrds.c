@@ -39,12 +39,13 @@
 
 static char out[SIZE] __attribute__((aligned(4096))), in[SIZE];
 static int sol = 276;
+static const char *role = "afrds";
 
 #define CHECK(condition)						\
 do {									\
 	if (!(condition)) {						\
-		fprintf(stderr, "afrds: line %d: %s: %s\n", __LINE__,	\
-			#condition, strerror(errno));			\
+		fprintf(stderr, "%s: line %d: %s: %s\n", role,		\
+			__LINE__, #condition, strerror(errno));		\
 		exit(1);						\
 	}								\
 } while (0)
@@ -199,8 +200,10 @@ static void run(int tx, int rx, struct sockaddr_in *near, struct sockaddr_in *fa
 		reap(tx);
 	}
 	/* close() withdraws what the peer has not got: AF_RDS knows that by an answer only. */
-	if (rx < 0)
+	if (rx < 0) {
+		CHECK(send(tx, out, 1, 0) == 1);
 		receive(tx, 1, far);
+	}
 }
 
 static void run_peer(int rx, int zerocopy)
@@ -213,6 +216,7 @@ static void run_peer(int rx, int zerocopy)
 	fflush(stdout);
 	for (step = 0; step < 2 + zerocopy; step++)
 		expect(rx, step, &from);
+	receive(rx, 1, &from);
 	CHECK(sendto(rx, out, 1, 0, (struct sockaddr *)&from, sizeof(from)) == 1);
 	while (getchar() != EOF)
 		continue;
@@ -241,6 +245,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < SIZE; i++)
 		out[i] = (char)(i * 7);
 	if (peer) {
+		role = "afrds -r";
 		rx = open_socket(family, argv[0], PORT, &far);
 		run_peer(rx, zerocopy);
 		return 0;
