@@ -227,7 +227,8 @@ static void disturb(void)
 		cut_link();
 	if (soak.link_up && clock_ms() >= soak.link_up)
 		mend_link();
-	if (due(&next_receiver, KILL_RECEIVER_MS))
+	/* It is told by the link, and nobody mends that while we wait. */
+	if (!soak.link_up && due(&next_receiver, KILL_RECEIVER_MS))
 		kill_receiver();
 }
 
