@@ -90,52 +90,36 @@ static const char *why_left_out(const struct row *row)
 	return NULL;
 }
 
-static void add_row_nobody(struct suite *suite, const struct row *row)
+/* How often a row runs, and on what; NULL: it needs nothing but the module. */
+static const struct variant *variants_of(enum stage stage, bool nobody)
 {
-	switch (row->stage) {
-	case STAGE_NONE:
-		suite_add_nobody(suite, row->name, row->function);
-		break;
+	switch (stage) {
 	case STAGE_WIRE:
-		suite_add(suite, row->name, row->function, wire_nobody);
-		break;
+		return nobody ? wire_nobody : wire;
 	case STAGE_THREE:
-		suite_add(suite, row->name, row->function, three_nobody);
-		break;
+		return nobody ? three_nobody : three;
 	case STAGE_COOKIES:
-		suite_add(suite, row->name, row->function, cookies_nobody);
-		break;
+		return nobody ? cookies_nobody : EITHER(cookies, cookies_in_tree);
 	case STAGE_LOCAL:
-		suite_add(suite, row->name, row->function, local_nobody);
-		break;
+		return nobody ? local_nobody : EITHER(local, local_in_tree);
+	default:
+		return NULL;
 	}
 }
 
-static void add_row(struct suite *suite, const struct row *row, bool everything)
+static void add_row(struct suite *suite, const struct row *row, bool everything, bool nobody)
 {
+	const struct variant *variants = variants_of(row->stage, nobody);
 	const char *why = why_left_out(row);
 
-	if (why && !everything) {
+	if (why && !everything)
 		printf("# %s left out: %s\n", row->name, why);
-		return;
-	}
-	switch (row->stage) {
-	case STAGE_NONE:
+	else if (variants)
+		suite_add(suite, row->name, row->function, variants);
+	else if (nobody)
+		suite_add_nobody(suite, row->name, row->function);
+	else
 		suite_add_plain(suite, row->name, row->function);
-		break;
-	case STAGE_WIRE:
-		suite_add(suite, row->name, row->function, wire);
-		break;
-	case STAGE_THREE:
-		suite_add(suite, row->name, row->function, three);
-		break;
-	case STAGE_COOKIES:
-		suite_add(suite, row->name, row->function, EITHER(cookies, cookies_in_tree));
-		break;
-	case STAGE_LOCAL:
-		suite_add(suite, row->name, row->function, EITHER(local, local_in_tree));
-		break;
-	}
 }
 
 int main(int argc, char **argv)
@@ -152,11 +136,7 @@ int main(int argc, char **argv)
 		nobody |= !strcmp(argv[i], "nobody=1");
 	}
 	for (i = 0; i < SUBJECTS; i++)
-		for (row = subjects[i]; row->name; row++) {
-			if (nobody)
-				add_row_nobody(&suite, row);
-			else
-				add_row(&suite, row, everything);
-		}
+		for (row = subjects[i]; row->name; row++)
+			add_row(&suite, row, everything, nobody);
 	return suite_run(&suite, argc, argv);
 }

@@ -110,22 +110,6 @@ static void go_on_reading(struct stage *stage)
 	receive_pattern(stage->plug, 100, 9002, &stage->ends.near);
 }
 
-/* All that was sent has reached the peer's TCP: the send buffer is empty. */
-static void wait_until_tcp_has_it(const struct stage *stage)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	int left = -1;
-
-	for (;;) {
-		assert_int_equal(ioctl(stage->ends.tx, SIOCOUTQ, &left), 0);
-		if (!left)
-			return;
-		if (deadline_over(&deadline))
-			fail_msg("%d bytes are not acknowledged by TCP", left);
-		deadline_step();
-	}
-}
-
 static void assert_nothing_more(const struct stage *stage)
 {
 	assert_int_equal(rds_recv(stage->ends.rx, in, sizeof(in), NULL, MSG_DONTWAIT), -1);
@@ -163,7 +147,7 @@ static void unread__killed_and_sent_again(void **state)
 		stop_reading(&stage);
 		queued = counter_now(stage.far, "recv_queued");
 		send_all(&stage, round * COUNT);
-		wait_until_tcp_has_it(&stage);
+		ends_wait_acknowledged(stage.ends.tx);
 		assert_int_equal(counter_now(stage.far, "recv_queued"), queued);
 		assert_true(retained_now(stage.near) >= COUNT);
 		assert_true(diag_kill(stage.far, RDS_TCP_PORT) >= 1);
@@ -189,7 +173,7 @@ static void unread__sender_killed(void **state)
 
 	stop_reading(&stage);
 	send_all(&stage, 0);
-	wait_until_tcp_has_it(&stage);
+	ends_wait_acknowledged(stage.ends.tx);
 	assert_true(diag_kill(stage.near, RDS_TCP_PORT) >= 1);
 	assert_true(counter_wait(stage.near, &stage.before, "conn_up", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));
@@ -233,7 +217,7 @@ static void not_read__is_acknowledged(void **state)
 	struct stage stage = stage_open(state);
 
 	send_all(&stage, 0);
-	wait_until_tcp_has_it(&stage);
+	ends_wait_acknowledged(stage.ends.tx);
 	wait_until_nothing_is_retained(stage.near);
 	receive_all(&stage, 0);
 }
@@ -245,7 +229,7 @@ static void refused__is_acknowledged(void **state)
 	union rds_addr nobody = rds_addr_port(&stage.ends.far, 9);
 
 	send_pattern(stage.ends.tx, SIZE, 1, &nobody);
-	wait_until_tcp_has_it(&stage);
+	ends_wait_acknowledged(stage.ends.tx);
 	wait_until_nothing_is_retained(stage.near);
 }
 
@@ -263,7 +247,7 @@ static void unread__cookie_waits_until_conversion(void **state)
 	stop_reading(&stage);
 	pattern_fill(buffer, SIZE, 5);
 	zc_send(&stage.ends, buffer, SIZE, 77);
-	wait_until_tcp_has_it(&stage);
+	ends_wait_acknowledged(stage.ends.tx);
 	zc_expect_none(stage.ends.tx, 300);
 	topology_sysctl(stage.ends.topology, "pin_hold_ms", 200);
 	/* The reaper looks again after a quarter of what the time was when it looked last. */

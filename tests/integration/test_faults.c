@@ -6,10 +6,8 @@
  * leaves nothing behind. Then the same in the module's workers, and everywhere.
  */
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -96,28 +94,13 @@ static uint64_t moved(const struct scene *scene, const char *counter)
 	return counter_moved(scene->ns, &scene->before, counter);
 }
 
-static void wait_until_all_is_acknowledged(int fd)
-{
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	int left = -1;
-
-	for (;;) {
-		assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
-		if (!left)
-			return;
-		if (deadline_over(&deadline))
-			fail_msg("%d bytes of the send buffer are not given back", left);
-		deadline_step();
-	}
-}
-
 /* Nothing is pinned, queued or charged, and messages go both ways. */
 static void scene_close(struct scene *scene)
 {
 	ends_there_and_back(&scene->ends, SMALL, 7001);
 	ends_there_and_back(&scene->ends, LARGE, 7003);
 	assert_fails(rds_recv(scene->ends.rx, in, sizeof(in), NULL, MSG_DONTWAIT), EAGAIN);
-	wait_until_all_is_acknowledged(scene->ends.tx);
+	ends_wait_acknowledged(scene->ends.tx);
 	zc_reap_exactly(scene->ends.tx, list, 0);
 	zc_buffer_free(scene->buffer, LARGE);
 	assert_int_equal(zc_wait_unpinned(scene->pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
@@ -267,7 +250,7 @@ static void it_arrives_and_its_cookie(struct scene *scene)
 static void nothing_is_left(struct scene *scene)
 {
 	zc_reap_exactly(scene->fd, list, 0);
-	wait_until_all_is_acknowledged(scene->fd);
+	ends_wait_acknowledged(scene->fd);
 	assert_int_equal(zc_wait_unpinned(scene->pinned, deadline_in(DEADLINE_USUAL_MS)), 0);
 }
 
@@ -677,7 +660,7 @@ static void worker__receives_later(void **state)
 	for (i = 1; i < 10; i++)
 		send_pattern(ends.tx, 3000, i, &ends.far);
 	assert_true(counter_wait(far, &before, "recv_paused", 1, deadline_in(DEADLINE_USUAL_MS)));
-	wait_until_all_is_acknowledged(ends.tx);
+	ends_wait_acknowledged(ends.tx);
 	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 1 << 30), 0);
 	fault_workers(100);
 	/* Room: a worker goes on with what TCP has. */

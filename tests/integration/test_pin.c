@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What zerocopy pins and charges: by number, without drift, and never for longer than the bound. */
 #include <errno.h>
-#include <linux/sockios.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -276,18 +274,9 @@ static void large_send_buffer(struct stuck *stuck)
 /* Copies that nobody reads; on a slow kernel they may have filled the send buffer before. */
 static void congest(struct stuck *stuck)
 {
-	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
-	int left;
-
 	assert_int_equal(rds_set_buffers(stuck->ends.rx, 0, LENGTH), 0);
 	ends_fill(&stuck->ends, LENGTH / 4);
-	for (;;) {
-		assert_int_equal(ioctl(stuck->ends.tx, SIOCOUTQ, &left), 0);
-		if (!left)
-			break;
-		assert_false(deadline_over(&deadline));
-		deadline_step();
-	}
+	ends_wait_acknowledged(stuck->ends.tx);
 }
 
 /* The one completion that there may be is out. */
@@ -317,18 +306,12 @@ static ssize_t send_and_wait(const struct stuck *stuck)
 
 static void short_timeout(struct stuck *stuck)
 {
-	struct timeval limit = { .tv_usec = 10000 };
-
-	assert_int_equal(setsockopt(stuck->ends.tx, SOL_SOCKET, SO_SNDTIMEO, &limit,
-				    sizeof(limit)), 0);
+	assert_int_equal(rds_set_timeouts(stuck->ends.tx, 10), 0);
 }
 
 static void no_timeout(struct stuck *stuck)
 {
-	struct timeval none = { 0 };
-
-	assert_int_equal(setsockopt(stuck->ends.tx, SOL_SOCKET, SO_SNDTIMEO, &none,
-				    sizeof(none)), 0);
+	assert_int_equal(rds_set_timeouts(stuck->ends.tx, 0), 0);
 }
 
 static void signals(struct stuck *stuck)

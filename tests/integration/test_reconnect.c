@@ -451,6 +451,17 @@ static void *send_all_then_read(void *argument)
 	return NULL;
 }
 
+/* Each end in a thread of its own, until both have done all of it. */
+static void run_both(struct side *a, struct side *b, void *(*run)(void *side))
+{
+	assert_int_equal(pthread_create(&a->thread, NULL, run, a), 0);
+	assert_int_equal(pthread_create(&b->thread, NULL, run, b), 0);
+	pthread_join(a->thread, NULL);
+	pthread_join(b->thread, NULL);
+	assert_int_equal(a->error, 0);
+	assert_int_equal(b->error, 0);
+}
+
 /*
  * Two single-threaded programs that fill each other's queue in blocking sendmsg: send space comes
  * back when TCP has the acknowledgement, so neither direction waits for the other to be read.
@@ -464,12 +475,7 @@ static void both_ends__fill_each_other(void **state)
 	/* Room for all of it before congestion, but send space for two messages. */
 	assert_int_equal(rds_set_buffers(ends.tx, 0, 8 << 20), 0);
 	assert_int_equal(rds_set_buffers(ends.rx, 0, 8 << 20), 0);
-	assert_int_equal(pthread_create(&a.thread, NULL, send_all_then_read, &a), 0);
-	assert_int_equal(pthread_create(&b.thread, NULL, send_all_then_read, &b), 0);
-	pthread_join(a.thread, NULL);
-	pthread_join(b.thread, NULL);
-	assert_int_equal(a.error, 0);
-	assert_int_equal(b.error, 0);
+	run_both(&a, &b, send_all_then_read);
 }
 
 /*
@@ -494,12 +500,7 @@ static void both_ends__full_and_in_sendmsg(void **state)
 	at_near = ends_fill(&back, 16384);
 	assert_int_equal(rds_set_timeouts(ends.tx, 0), 0);
 	assert_int_equal(rds_set_timeouts(ends.rx, 0), 0);
-	assert_int_equal(pthread_create(&a.thread, NULL, send_all_then_read, &a), 0);
-	assert_int_equal(pthread_create(&b.thread, NULL, send_all_then_read, &b), 0);
-	pthread_join(a.thread, NULL);
-	pthread_join(b.thread, NULL);
-	assert_int_equal(a.error, 0);
-	assert_int_equal(b.error, 0);
+	run_both(&a, &b, send_all_then_read);
 	/* They were full all the time. */
 	assert_fails(rds_send(ends.tx, in, 1, &ends.far, MSG_DONTWAIT), ENOBUFS);
 	assert_fails(rds_send(ends.rx, in, 1, &ends.near, MSG_DONTWAIT), ENOBUFS);
@@ -547,12 +548,7 @@ static void both_ends__congested_go_on(void **state)
 	struct side a = { .fd = ends.tx, .rx = ends.tx, .peer = ends.far, .count = 60 };
 	struct side b = { .fd = ends.rx, .rx = ends.rx, .peer = ends.near, .count = 60 };
 
-	assert_int_equal(pthread_create(&a.thread, NULL, send_or_read, &a), 0);
-	assert_int_equal(pthread_create(&b.thread, NULL, send_or_read, &b), 0);
-	pthread_join(a.thread, NULL);
-	pthread_join(b.thread, NULL);
-	assert_int_equal(a.error, 0);
-	assert_int_equal(b.error, 0);
+	run_both(&a, &b, send_or_read);
 }
 
 /* ---- a reader that has stopped, and its neighbours on the same path ---- */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Checked messages. The buffers are static: main thread only. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <cmocka.h>
 
@@ -73,6 +75,21 @@ uint32_t ends_fill(const struct ends *ends, size_t piece)
 			return sent;
 		assert_int_equal(errno, EAGAIN);
 		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+void ends_wait_acknowledged(int fd)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	int left = -1;
+
+	for (;;) {
+		assert_int_equal(ioctl(fd, SIOCOUTQ, &left), 0);
+		if (!left)
+			return;
+		if (deadline_over(&deadline))
+			fail_msg("%d bytes are not acknowledged by TCP", left);
 		deadline_step();
 	}
 }

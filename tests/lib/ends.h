@@ -34,6 +34,9 @@ void ends_there_and_back(const struct ends *ends, size_t length, uint32_t seed);
  */
 uint32_t ends_fill(const struct ends *ends, size_t piece);
 
+/* Until the send buffer is empty: all that was sent has reached the peer's TCP. */
+void ends_wait_acknowledged(int fd);
+
 /* An address on the first wire that nobody answers for, port 9. */
 union rds_addr nobody_home(const struct topology *topology);
 
