@@ -36,15 +36,19 @@ static void send_buffer(int fd, uint32_t cookie)
 /* Waits until cookies have come (POLLERR) and takes them: their buffers are ours again. */
 static void reap(int fd)
 {
+	char control[128] __attribute__((aligned(8)));	/* says whether it was copied */
 	struct pollfd pollfd = { .fd = fd };
 	uint32_t cookies[2];
+	struct iovec iov = { cookies, sizeof(cookies) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	ssize_t i, bytes;
 
 	if (poll(&pollfd, 1, 10000) != 1)
 		errx(1, "no cookie within 10 seconds");
-	bytes = recv(fd, cookies, sizeof(cookies), MSG_ERRQUEUE);
+	bytes = recvmsg(fd, &msg, MSG_ERRQUEUE);
 	if (bytes < 0)
-		err(1, "recv");
+		err(1, "recvmsg");
 	for (i = 0; i < bytes / 4; i++)
 		busy[cookies[i]] = 0;
 }
