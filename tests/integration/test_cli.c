@@ -1576,7 +1576,7 @@ static void doctor__finds_a_taken_port(void **state)
 	assert_int_equal(run.status, 1);
 	assert_true(json_is(line_with(run.text, "\"check\":\"tcp-port\""), "status", "bad"));
 	assert_non_null(strstr(line_with(run.text, "\"check\":\"tcp-port\""), "\"command\":\"ss "));
-	assert_non_null(strstr(run.text, "# or: sysctl -w net.rds_zc.tcp_port="));
+	assert_non_null(strstr(run.text, "# or, on all hosts: sysctl -w net.rds_zc.tcp_port="));
 	close(fd);
 }
 

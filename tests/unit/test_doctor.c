@@ -32,9 +32,9 @@ int rdszc_main(int argc, char **argv);
 #define MODULE "/lib/modules/" RELEASE "/updates/dkms/rds_zc.ko"
 #define SIGNED "code~Module signature appended~\n"
 #define KEY "a certificate of dkms"
-#define DKMS_3 "#!/bin/bash\n# add build install generate_mok\n"
-#define BUILD_AGAIN "dkms build rds_zc --force -k " RELEASE \
-	" && dkms install rds_zc --force -k " RELEASE
+#define DKMS_3 "#!/bin/bash\nmok_signing_key=/var/lib/dkms/mok.key\n"	/* of Debian 12 */
+#define BUILD_AGAIN "dkms build rds_zc/test --force -k " RELEASE \
+	" && dkms install rds_zc/test --force -k " RELEASE
 
 static char root[64];
 
@@ -109,6 +109,7 @@ static int machine(void **state)
 	put("/proc/sys/net/core/optmem_max", "131072\n");
 	put_program("/usr/bin/make");
 	put_program("/usr/bin/gcc-12");
+	put_program("/usr/bin/openssl");
 	put_program("/usr/bin/apt-get");
 	put_bytes("/usr/sbin/dkms", DKMS_3, strlen(DKMS_3), 0755);
 	return 0;
@@ -252,12 +253,12 @@ static void doctor__nothing_to_build_with(void **state)
 	take("/usr/bin/make");
 	take("/usr/sbin/dkms");
 	text = doctor(1);
-	assert_told(text, "module", "bad", "apt install ./rds-zc-dkms_*.deb");
+	assert_told(text, "module", "bad", "apt install ./build/deb/rds-zc-dkms_*.deb");
 	assert_told(text, "compiler", "bad", "apt install make");
 	put_program("/usr/sbin/dkms");
 	take("/var/lib/dkms/rds_zc/kernel");
 	remove_folder("/var/lib/dkms/rds_zc");
-	assert_told(doctor(1), "module", "bad", "apt install ./rds-zc-dkms_*.deb");
+	assert_told(doctor(1), "module", "bad", "apt install ./build/deb/rds-zc-dkms_*.deb");
 }
 
 /* What a machine of another distribution, that has nothing of what it takes, is told. */
@@ -278,7 +279,7 @@ static void doctor__on_fedora(void **state)
 	(void)state;
 	bare_machine("/usr/bin/dnf");
 	text = doctor(1);
-	assert_told(text, "module", "bad", "dnf install ./rds_zc-dkms-*.rpm");
+	assert_told(text, "module", "bad", "dnf install ./build/rpm/rds_zc-dkms-*.rpm");
 	assert_told(text, "headers", "bad", "dnf install kernel-devel-" RELEASE);
 	assert_told(text, "compiler", "bad", "dnf install make");
 	put_program("/usr/bin/make");
@@ -294,7 +295,7 @@ static void doctor__on_arch(void **state)
 	(void)state;
 	bare_machine("/usr/bin/pacman");
 	text = doctor(1);
-	assert_told(text, "module", "bad", "pacman -U rds_zc-dkms-*.pkg.tar.zst");
+	assert_told(text, "module", "bad", "pacman -U build/arch/rds_zc-dkms-*.pkg.tar.xz");
 	assert_told(text, "headers", "bad", "pacman -S linux-headers");
 	assert_told(text, "compiler", "bad", "pacman -S make");
 	put_program("/usr/bin/make");
@@ -355,11 +356,12 @@ static void doctor__a_taken_port(void **state)
 	/* Without the module there is no sysctl of it. */
 	assert_told(doctor(1), "tcp-port", "bad",
 		    "ss -ltnp 'sport = :16385'"
-		    "  # or: modprobe rds_zc && sysctl -w net.rds_zc.tcp_port=16386");
+		    "  # or, on all hosts: modprobe rds_zc && sysctl -w net.rds_zc.tcp_port=16386");
 	put("/sys/module/rds_zc/version", "1\n");
 	put("/proc/sys/net/rds_zc/tcp_port", "16385\n");
 	assert_told(doctor(1), "tcp-port", "bad",
-		    "ss -ltnp 'sport = :16385'  # or: sysctl -w net.rds_zc.tcp_port=16386");
+		    "ss -ltnp 'sport = :16385'"
+		    "  # or, on all hosts: sysctl -w net.rds_zc.tcp_port=16386");
 	put("/sys/module/rds_tcp/initstate", "live\n");
 	assert_told(doctor(1), "tcp-port", "bad", "modprobe -r rds_tcp");
 }
@@ -499,6 +501,11 @@ static void secure_boot__without_a_key(void **state)
 {
 	(void)state;
 	take("/var/lib/dkms/mok.pub");
+	assert_told(doctor(1), "mok", "bad", BUILD_AGAIN);
+	take("/usr/bin/openssl");
+	assert_told(doctor(1), "mok", "bad", "apt install openssl && " BUILD_AGAIN);
+	put_program("/usr/bin/openssl");
+	put_bytes("/usr/sbin/dkms", "mok_signing_key, generate_mok", 29, 0755);
 	assert_told(doctor(1), "mok", "bad", "dkms generate_mok");
 	put_program("/usr/bin/kmodsign");
 	assert_told(doctor(1), "mok", "bad", "update-secureboot-policy --new-key");
@@ -653,7 +660,7 @@ static void secure_boot__loaded_all_the_same(void **state)
 	(void)state;
 	put("/sys/module/rds_zc/version", "1\n");
 	take("/var/lib/dkms/mok.pub");
-	assert_told(doctor(0), "mok", "note", "dkms generate_mok");
+	assert_told(doctor(0), "mok", "note", BUILD_AGAIN);
 }
 
 #define ON(machine, test) cmocka_unit_test_setup_teardown(test, machine, no_machine)

@@ -198,7 +198,7 @@ static void check_compiler(const char *release)
 }
 
 /* The version of what modprobe would load, by modinfo, which can read all kinds of files. */
-static void installed_version(const char *release, char *version, size_t size)
+void installed_version(const char *release, char *version, size_t size)
 {
 	char command[640];
 	FILE *pipe;
@@ -312,8 +312,10 @@ static void check_port(void)
 	}
 	/* The sysctl comes with the module, which loads all the same. */
 	snprintf(command, sizeof(command),
-		 "ss -ltnp 'sport = :%d'  # or: %ssysctl -w net.rds_zc.tcp_port=%d", port,
-		 is_loaded("rds_zc") ? "" : "modprobe rds_zc && ", port + 1);
+		 "ss -ltnp 'sport = :%d'"
+		 "  # or, on all hosts: %ssysctl -w net.rds_zc.tcp_port=%d", port,
+		 is_loaded("rds_zc") ? "" : "modprobe rds_zc && ",
+		 port < 65535 ? port + 1 : 16385);
 	tell(BAD, "tcp-port", command, "somebody else listens on %d", port);
 }
 

@@ -24,6 +24,9 @@ bool is_loaded(const char *module);
 /* Where modprobe finds ours. */
 bool module_file(const char *release, char *path, size_t size);
 
+/* The version of that, or "" where it cannot be told. */
+void installed_version(const char *release, char *version, size_t size);
+
 /*
  * doctor_words.c: how this distribution installs a package, the headers of a kernel, a compiler by
  * the name that the kernel's configuration has, our module, a kernel of its own; and how an

@@ -135,13 +135,13 @@ static bool is_waiting(void)
 	return !access(at(EFI "/efivars/MokNew-" SHIM), F_OK);
 }
 
-/* Begins a command that needs mokutil, with what brings that, if it is not there. */
-static void with_mokutil(char *text, size_t size)
+/* Begins a command that needs a program of a package of that name, with what brings it. */
+static void with_program(char *text, size_t size, const char *name)
 {
 	*text = '\0';
-	if (on_path("mokutil"))
+	if (on_path(name))
 		return;
-	install_command(text, size - strlen(and_then()), "mokutil");
+	install_command(text, size - strlen(and_then()), name);
 	strcat(text, and_then());
 }
 
@@ -149,7 +149,7 @@ static void check_key(const char *key)
 {
 	char command[224], first[64];
 
-	with_mokutil(first, sizeof(first));
+	with_program(first, sizeof(first), "mokutil");
 
 	switch (is_enrolled(key)) {
 	case 1:
@@ -173,15 +173,11 @@ static void check_key(const char *key)
 	}
 }
 
-/*
- * dkms signs what it builds from 3.0 on, or where kmodsign is: Ubuntu's. It is a script, and the
- * older ones do not know the word. Without dkms, too, it is to be done by hand.
- */
-static bool dkms_signs(void)
+/* dkms is a script: does it know the word? */
+static bool dkms_knows(const char *word)
 {
-	static const char word[] = "generate_mok";
 	static const char * const places[] = { "/usr/sbin/dkms", "/usr/bin/dkms", "/sbin/dkms" };
-	bool found = on_path("kmodsign");
+	bool found = false;
 	size_t i;
 
 	for (i = 0; !found && i < ARRAY_SIZE(places); i++) {
@@ -192,6 +188,15 @@ static bool dkms_signs(void)
 		free(script.data);
 	}
 	return found;
+}
+
+/*
+ * dkms signs what it builds from 3.0 on, or where kmodsign is: Ubuntu's. Without dkms, too, it is
+ * to be done by hand.
+ */
+static bool dkms_signs(void)
+{
+	return on_path("kmodsign") || dkms_knows("mok_signing_key");
 }
 
 /* The path that it has in the system it is of. */
@@ -210,12 +215,25 @@ static void sign_command(char *text, size_t size, const char *release)
 {
 	char path[512];
 
-	/* Each build makes another file, which this dkms leaves as it is. */
+	/* Each build makes another file, which nobody signs. */
 	snprintf(text, size,
 		 "/lib/modules/%s/build/scripts/sign-file sha256 %s %s %s"
 		 "  # after each build",
 		 release, PRIVATE_KEY, PUBLIC_KEY,
 		 installed_module(release, path, sizeof(path)));
+}
+
+/* A build signs, and makes the key if there is none. */
+static void build_command(char *text, size_t size, const char *release)
+{
+	char version[64];
+
+	installed_version(release, version, sizeof(version));
+	if (!*version)
+		snprintf(version, sizeof(version), "%s", RDSZC_VERSION);
+	snprintf(text, size,
+		 "dkms build rds_zc/%s --force -k %s && dkms install rds_zc/%s --force -k %s",
+		 version, release, version, release);
 }
 
 static void check_signature(const char *release)
@@ -225,9 +243,7 @@ static void check_signature(const char *release)
 	if (is_signed(release) != 0)
 		return;
 	if (dkms_signs())
-		snprintf(command, sizeof(command),
-			 "dkms build rds_zc --force -k %s && dkms install rds_zc --force -k %s",
-			 release, release);
+		build_command(command, sizeof(command), release);
 	else
 		sign_command(command, sizeof(command), release);
 	tell(trouble(), "signature", command, "the installed module is not signed");
@@ -236,15 +252,28 @@ static void check_signature(const char *release)
 /* A key of one's own, the module signed with it, and the machine told. */
 static void by_hand_command(char *text, size_t size, const char *release)
 {
-	char sign[1024], first[64];
+	char sign[1024], key[64], first[64];
 
 	sign_command(sign, sizeof(sign), release);
-	with_mokutil(first, sizeof(first));
+	with_program(key, sizeof(key), "openssl");
+	with_program(first, sizeof(first), "mokutil");
 	snprintf(text, size,
-		 "openssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=rds_zc/"
+		 "%sopenssl req -new -x509 -newkey rsa:2048 -nodes -days 36500 -subj /CN=rds_zc/"
 		 " -outform DER -keyout %s -out %s\n%s\n"
 		 "%smokutil --import %s && reboot  # then: Enroll MOK",
-		 PRIVATE_KEY, PUBLIC_KEY, sign, first, PUBLIC_KEY);
+		 key, PRIVATE_KEY, PUBLIC_KEY, sign, first, PUBLIC_KEY);
+}
+
+/* The word for a key alone is younger than signing; a build makes one, by openssl. */
+static void key_command(char *text, size_t size, const char *release)
+{
+	with_program(text, size, "openssl");
+	size -= strlen(text);
+	text += strlen(text);
+	if (dkms_knows("generate_mok"))
+		snprintf(text, size, "dkms generate_mok");
+	else
+		build_command(text, size, release);
 }
 
 static void no_key(const char *release)
@@ -254,7 +283,7 @@ static void no_key(const char *release)
 	if (on_path("kmodsign"))
 		snprintf(command, sizeof(command), "update-secureboot-policy --new-key");
 	else if (dkms_signs())
-		snprintf(command, sizeof(command), "dkms generate_mok");
+		key_command(command, sizeof(command), release);
 	else
 		by_hand_command(command, sizeof(command), release);
 	tell(trouble(), "mok", command, "dkms has no key to sign modules with");

@@ -12,7 +12,7 @@ struct words {
 	const char *program;
 	const char *install;
 	const char *headers;	/* of a kernel release, after install; %s */
-	const char *module;	/* the file of our package */
+	const char *module;	/* our package, where make puts it */
 	const char *kernel;	/* of the distribution */
 	const char *grub;	/* writes what the command line is made of */
 };
@@ -22,20 +22,20 @@ static const struct words known[] = {
 		.program = "apt-get",
 		.install = "apt install",
 		.headers = "linux-headers-%s",
-		.module = "apt install ./rds-zc-dkms_*.deb",
+		.module = "apt install ./build/deb/rds-zc-dkms_*.deb",
 		.kernel = "linux-image-amd64",
 		.grub = "update-grub",
 	}, {
 		.program = "dnf",
 		.install = "dnf install",
 		.headers = "kernel-devel-%s",
-		.module = "dnf install ./rds_zc-dkms-*.rpm",
+		.module = "dnf install ./build/rpm/rds_zc-dkms-*.rpm",
 		.kernel = "kernel",
 		.grub = "grub2-mkconfig -o /boot/grub2/grub.cfg",
 	}, {
 		.program = "pacman",
 		.install = "pacman -S",
-		.module = "pacman -U rds_zc-dkms-*.pkg.tar.zst",
+		.module = "pacman -U build/arch/rds_zc-dkms-*.pkg.tar.xz",
 		.kernel = "linux",
 		.grub = "grub-mkconfig -o /boot/grub/grub.cfg",
 	}, {
