@@ -468,7 +468,8 @@ int rdsz_af_init(int family, bool af_rds)
 		       err == -EEXIST ? ": the number is taken, choose another with family=" : "");
 		proto_unregister(&rdsz_proto);
 	}
-	return err;
+	/* modprobe takes EEXIST for a module that is loaded already, and says nothing. */
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 void rdsz_af_exit(void)
