@@ -148,7 +148,6 @@ static int rdsz_release(struct socket *sock)
 		atomic_dec(&rs->rn->rx_tracers);
 	rdsz_gather_close(rs);
 	rdsz_unbind(rs);
-	rdsz_recv_purge(rs);
 	spin_lock_bh(&rs->rn->sock_lock);
 	list_del(&rs->net_node);
 	rs->rn->sock_gen++;
@@ -171,6 +170,7 @@ static void rdsz_sock_destruct(struct sock *sk)
 		rdsz_map_put(rs->map);
 	rdsz_cq_put(rs->cq);
 	skb_queue_purge(&sk->sk_error_queue);
+	rdsz_rcvmem_end(rs);
 }
 
 static int rdsz_bind_op(struct socket *sock, rdsz_sockaddr_t *uaddr, int len)

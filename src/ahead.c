@@ -15,6 +15,7 @@
  * The reader goes no further than inc->ready, which is published after what it covers.
  */
 #include "ahead.h"
+#include "iter.h"
 
 /* Worth a wake-up. A message that is complete before so much has come at once is not offered. */
 #define RDSZ_AHEAD_STEP	(128 * 1024)
@@ -32,12 +33,14 @@ static void rdsz_ahead_drop(struct rdsz_ahead *ahead)
  * rdsz_ahead_open() - this reader is about to sleep
  * @rs: socket
  * @ahead: of the call
+ * @msg: where to; a pipe (splice) has no way back to its start
  * @len: size of its buffer
  * @flags: of recvmsg
  */
-void rdsz_ahead_open(struct rdsz_sock *rs, struct rdsz_ahead *ahead, size_t len, int flags)
+void rdsz_ahead_open(struct rdsz_sock *rs, struct rdsz_ahead *ahead, const struct msghdr *msg,
+		     size_t len, int flags)
 {
-	if (len < RDSZ_AHEAD_STEP || flags & MSG_PEEK)
+	if (len < RDSZ_AHEAD_STEP || flags & MSG_PEEK || !rdsz_iter_is_user(&msg->msg_iter))
 		ahead->refused = true;
 	if (ahead->refused)
 		return;

@@ -25,7 +25,8 @@ struct rdsz_ahead {
 	bool			refused;
 };
 
-void rdsz_ahead_open(struct rdsz_sock *rs, struct rdsz_ahead *ahead, size_t len, int flags);
+void rdsz_ahead_open(struct rdsz_sock *rs, struct rdsz_ahead *ahead, const struct msghdr *msg,
+		     size_t len, int flags);
 void rdsz_ahead_close(struct rdsz_sock *rs, struct rdsz_ahead *ahead);
 bool rdsz_ahead_ready(const struct rdsz_sock *rs, const struct rdsz_ahead *ahead);
 void rdsz_ahead_copy(struct rdsz_sock *rs, struct rdsz_ahead *ahead, struct msghdr *msg);

@@ -141,7 +141,7 @@ static int rdsz_bind_locked(struct rdsz_sock *rs, const struct rdsz_endpoint *wa
 	err = rdsz_bind_check(rs, want, &transport);
 	if (err)
 		return err;
-	map = rdsz_map_get(rs->rn, &want->ip, GFP_KERNEL);
+	map = rdsz_map_get(rs->rn, &want->ip, GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
 	err = rdsz_map_need_bits(map);
@@ -190,16 +190,20 @@ int rdsz_bind(struct rdsz_sock *rs, const struct rdsz_endpoint *want)
 	return err;
 }
 
-/* In close(): new messages do not find the socket, those on their way see it dead. */
+/*
+ * In close(): messages on their way see the socket dead, those that wait go, then nobody finds it.
+ * In this order, for the port's bit in the congestion map is the next owner's from then on.
+ */
 void rdsz_unbind(struct rdsz_sock *rs)
 {
+	spin_lock_bh(&rs->queue_lock);
+	rs->dead = true;
+	spin_unlock_bh(&rs->queue_lock);
+	rdsz_recv_purge(rs);
 	if (rs->bound) {
 		rhashtable_remove_fast(&rs->rn->binds, &rs->bind_node, rdsz_bind_params);
 		atomic_dec(&rs->map->bound);
 	}
-	spin_lock_bh(&rs->queue_lock);
-	rs->dead = true;
-	spin_unlock_bh(&rs->queue_lock);
 }
 
 /**

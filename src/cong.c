@@ -189,12 +189,16 @@ static void rdsz_map_changed(struct rdsz_map *map)
 		} else if (!READ_ONCE(rs->cong_hit)) {
 			continue;
 		}
+		WRITE_ONCE(rs->cong_hit, false);
 		rdsz_sock_wake(rs, EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	}
 	spin_unlock_bh(&rn->sock_lock);
 }
 
-/* Each TCP peer of the address gets the new map, before any message that is queued later. */
+/*
+ * Each TCP peer of the address gets the new map, before any message that is queued later. Where
+ * there is no connection the next one begins with it.
+ */
 static void rdsz_map_send(struct rdsz_map *map)
 {
 	struct rdsz_conn *conn = NULL;
@@ -204,7 +208,8 @@ static void rdsz_map_send(struct rdsz_map *map)
 			continue;
 		if (!test_and_set_bit(RDSZ_PATH_MAP_DUE, &conn->path.flags))
 			rdsz_stat_inc(map->rn, cong_update_queued);
-		rdsz_path_kick(&conn->path, false);
+		if (rdsz_path_is_up(&conn->path))
+			rdsz_path_kick(&conn->path, false);
 	}
 }
 
@@ -383,7 +388,6 @@ bool rdsz_cong_poll(struct rdsz_sock *rs)
 	if (READ_ONCE(rs->cong_seen) == gen)
 		return false;
 	WRITE_ONCE(rs->cong_seen, gen);
-	WRITE_ONCE(rs->cong_hit, false);
 	return true;
 }
 

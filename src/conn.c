@@ -22,7 +22,7 @@ static struct kmem_cache *rdsz_conn_cache;
 
 int __init rdsz_conn_init(void)
 {
-	rdsz_conn_cache = KMEM_CACHE(rdsz_conn, 0);
+	rdsz_conn_cache = KMEM_CACHE(rdsz_conn, SLAB_ACCOUNT);
 	return rdsz_conn_cache ? 0 : -ENOMEM;
 }
 
@@ -155,10 +155,10 @@ static struct rdsz_conn *rdsz_conn_alloc(struct rdsz_net *rn, const struct rdsz_
 	conn->key = *key;
 	conn->ops = key->transport == RDSZ_TRANS_LOOP ? &rdsz_loop_transport :
 							&rdsz_tcp_transport;
-	conn->local_map = rdsz_map_get(rn, &key->local, GFP_KERNEL);
+	conn->local_map = rdsz_map_get(rn, &key->local, GFP_KERNEL_ACCOUNT);
 	if (!conn->local_map)
 		goto err_free;
-	conn->peer_map = rdsz_map_get(rn, &key->peer, GFP_KERNEL);
+	conn->peer_map = rdsz_map_get(rn, &key->peer, GFP_KERNEL_ACCOUNT);
 	if (!conn->peer_map)
 		goto err_map;
 	refcount_inc(&rn->refs);
@@ -374,6 +374,20 @@ static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 	return true;
 }
 
+/* Something may have come from the peer that must not be delivered again. */
+static bool rdsz_conn_was_heard(struct rdsz_conn *conn)
+{
+	struct rdsz_path *path;
+	bool heard = conn->tomb;
+	int i;
+
+	if (conn->ops->type != RDSZ_TRANS_TCP || !READ_ONCE(conn->proven))
+		return false;
+	rdsz_conn_for_each_lane(conn, path, i)
+		heard |= !!path->log.ups;
+	return heard;
+}
+
 /**
  * rdsz_conn_bury() - let go of a conn that nobody uses; a tombstone stays if its peer was ever
  * heard
@@ -386,25 +400,27 @@ static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 bool rdsz_conn_bury(struct rdsz_conn *conn)
 {
 	struct rdsz_net *rn = conn->rn;
-	struct rdsz_tomb *tomb;
+	struct rdsz_tomb *fresh = NULL;
 	struct rdsz_path *path;
 	bool gone;
 	int i;
 
-	tomb = conn->tomb ?: kzalloc(sizeof(*tomb), GFP_KERNEL);
-	if (!tomb)
-		return false;
-	conn->tomb = tomb;
+	if (!conn->tomb) {
+		fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
+		if (!fresh)
+			return false;
+	}
 	spin_lock_bh(&rn->conn_lock);
 	refcount_dec(&conn->refs);	/* the caller's; the table has one, and we the lock */
 	gone = rdsz_conn_leave(rn, conn);
 	if (!gone) {
 		refcount_inc(&conn->refs);
-	} else if (READ_ONCE(conn->proven)) {
-		rdsz_tomb_bury(rn, tomb, conn);
-		conn->tomb = NULL;
+	} else if (rdsz_conn_was_heard(conn)) {
+		rdsz_tomb_bury(rn, conn->tomb ?: fresh, conn);
+		conn->tomb = fresh = NULL;
 	}
 	spin_unlock_bh(&rn->conn_lock);
+	kfree(fresh);
 	if (!gone)
 		return false;
 	rdsz_conn_for_each_lane(conn, path, i)
@@ -436,6 +452,9 @@ void rdsz_conn_table_exit(struct rdsz_net *rn)
 	int i;
 
 	while ((conn = rdsz_conn_pop(rn))) {
+		/* One lane's worker may be about to give another something: lane 0 makes them. */
+		rdsz_conn_for_each_lane(conn, path, i)
+			cancel_delayed_work_sync(&path->state_work);
 		rdsz_conn_for_each_lane(conn, path, i)
 			rdsz_path_destroy(path);
 		rdsz_conn_put(conn);

@@ -60,13 +60,15 @@ void rdsz_hist_record(struct rdsz_net *rn, enum rdsz_hist hist, u64 since)
  */
 int rdsz_hist_switch(struct rdsz_net *rn, bool on)
 {
+	struct rdsz_hists __percpu *hists;
 	int err = 0;
 
 	mutex_lock(&rdsz_hist_mutex);
 	if (on && !rn->hists) {
-		rn->hists = alloc_percpu(struct rdsz_hists);
-		if (!rn->hists)
+		hists = alloc_percpu(struct rdsz_hists);
+		if (!hists)
 			err = -ENOMEM;
+		smp_store_release(&rn->hists, hists);	/* pairs with rdsz_hist_read(): zeroed */
 	}
 	if (!err && on != rn->hist_on) {
 		smp_store_release(&rn->hist_on, on);	/* pairs with rdsz_hist_record() */
@@ -87,7 +89,8 @@ int rdsz_hist_switch(struct rdsz_net *rn, bool on)
  */
 void rdsz_hist_read(const struct rdsz_net *rn, enum rdsz_hist hist, struct rdsz_hist_sum *out)
 {
-	const struct rdsz_hists __percpu *hists = READ_ONCE(rn->hists);
+	/* pairs with rdsz_hist_switch() */
+	const struct rdsz_hists __percpu *hists = smp_load_acquire(&rn->hists);
 	int cpu, i;
 
 	memset(out, 0, sizeof(*out));

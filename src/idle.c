@@ -5,7 +5,8 @@
  * A conn is idle when all that time no frame came or went, and nothing waits to be delivered. Then
  * the side that owns its TCP connections closes them, if the peer is one of ours and was told of
  * all that it delivered to us; an in-tree peer would dial again at once, and keeps its connection.
- * Nobody brings the connections of an idle conn back before there is something to send.
+ * Nobody brings the connections of an idle conn back before there is something to send. A conn
+ * within the namespace has nothing to close.
  *
  * A conn that was idle and down for as long goes itself. What must not be forgotten with it stays
  * behind as a tombstone, see tombstone.c.
@@ -31,10 +32,15 @@ static u64 rdsz_idle_count(struct rdsz_conn *conn)
 	return sum;
 }
 
+static bool rdsz_idle_is_loop(const struct rdsz_conn *conn)
+{
+	return conn->ops->type == RDSZ_TRANS_LOOP;
+}
+
 /* All that came from the peer is acknowledged, and it knows how to understand that. */
 static bool rdsz_idle_path_told(struct rdsz_path *path)
 {
-	if (!rdsz_path_is_up(path))
+	if (!rdsz_path_is_up(path) || rdsz_idle_is_loop(path->conn))
 		return true;
 	return rdsz_path_peer(path) == RDSZ_PEER_OURS &&
 		READ_ONCE(path->rx_ack) == READ_ONCE(path->tx_ack);
@@ -45,7 +51,7 @@ static void rdsz_idle_close(struct rdsz_conn *conn)
 	struct rdsz_path *path;
 	int i;
 
-	if (!rdsz_conn_is_small(conn))
+	if (!rdsz_conn_is_small(conn) && !rdsz_idle_is_loop(conn))
 		return;
 	rdsz_conn_for_each_lane(conn, path, i)
 		if (!rdsz_idle_path_told(path))
@@ -55,11 +61,25 @@ static void rdsz_idle_close(struct rdsz_conn *conn)
 			rdsz_path_drop(path, RDSZ_DROP_IDLE);
 }
 
+/* The stranger's connection ends and is not dialled again. True if there is nothing left of it. */
+static bool rdsz_idle_sent_away(struct rdsz_conn *conn)
+{
+	if (rdsz_conn_is_quiet(conn))
+		return true;
+	WRITE_ONCE(conn->idle, true);
+	rdsz_conn_drop(conn, RDSZ_DROP_IDLE);
+	return false;
+}
+
 /* Returns true if the conn may go altogether. */
 static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
 {
 	u64 count = rdsz_idle_count(conn);
 
+	if (!READ_ONCE(conn->proven))
+		return READ_ONCE(conn->unawaited) && rdsz_idle_sent_away(conn);
+	if (!limit)
+		return false;
 	if (count != conn->idle_count || rdsz_conn_is_busy(conn)) {
 		conn->idle_count = count;
 		conn->idle_since = jiffies;
@@ -78,28 +98,34 @@ static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
 	return rdsz_conn_is_quiet(conn);
 }
 
+/* Strangers are looked at more often. */
+static void rdsz_idle_soon(struct rdsz_net *rn)
+{
+	rdsz_net_queue_delayed_work(rn, &rn->idle_work,
+				    msecs_to_jiffies(READ_ONCE(rn->sysctl.pending_ms)));
+}
+
 static void rdsz_idle_work(struct work_struct *work)
 {
 	struct rdsz_net *rn = container_of(to_delayed_work(work), struct rdsz_net, idle_work);
 	unsigned long limit = msecs_to_jiffies(READ_ONCE(rn->sysctl.idle_ms));
 	struct rdsz_conn *conn, *next;
-	bool any = false;
+	bool any = false, strangers = false;
 
-	if (!limit)
-		return;
 	for (conn = rdsz_conn_next(rn, NULL); conn; conn = next) {
 		rdsz_conn_hold(conn);	/* the walk's goes with the next step */
 		next = rdsz_conn_next(rn, conn);
-		if (conn->ops->type != RDSZ_TRANS_TCP) {
-			rdsz_conn_put(conn);
-		} else if (!rdsz_idle_look(conn, limit) || !rdsz_conn_bury(conn)) {
-			rdsz_conn_put(conn);
+		if (!rdsz_idle_look(conn, limit) || !rdsz_conn_bury(conn)) {
 			any = true;
+			strangers |= !READ_ONCE(conn->proven);
+			rdsz_conn_put(conn);
 		}
 		cond_resched();
 	}
 	if (any)
 		rdsz_idle_start(rn);
+	if (strangers)
+		rdsz_idle_soon(rn);
 }
 
 /* There is a conn to look at. Any context up to softirq. */
@@ -110,6 +136,19 @@ void rdsz_idle_start(struct rdsz_net *rn)
 	if (ms)
 		rdsz_net_queue_delayed_work(rn, &rn->idle_work,
 					    msecs_to_jiffies(ms) / RDSZ_IDLE_LOOKS + 1);
+}
+
+/**
+ * rdsz_idle_stranger() - forget a host that asked for a connection and never sent a frame
+ * @conn: conn that was made for it
+ *
+ * Context: any up to softirq.
+ */
+void rdsz_idle_stranger(struct rdsz_conn *conn)
+{
+	WRITE_ONCE(conn->unawaited, true);
+	rdsz_idle_sent_away(conn);
+	rdsz_idle_soon(conn->rn);
 }
 
 /* idle_ms was written: it counts from now on. */

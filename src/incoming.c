@@ -101,14 +101,18 @@ int rdsz_incoming_add(struct rdsz_net *rn, struct rdsz_incoming *inc, struct sk_
 		      unsigned int offset, unsigned int len, u32 at)
 {
 	struct sk_buff *clone;
+	int err;
 
 	if (!rdsz_skb_readable(skb))
 		return -EFAULT;
 	if (inc->is_inline)
 		return skb_copy_bits(skb, offset, inc->inline_data + at, len);
 	if (len < RDSZ_CLONE_MIN || skb->truesize > RDSZ_FILL * len) {
-		rdsz_stat_inc(rn, recv_copied_small);
-		return rdsz_incoming_append_copy(inc, skb, offset, len, at);
+		err = rdsz_incoming_append_copy(inc, skb, offset, len, at);
+		if (!err)
+			rdsz_stat_inc(rn, recv_copied_small);
+		if (err != -ENOMEM)
+			return err;
 	}
 	clone = skb_clone(skb, GFP_ATOMIC | __GFP_NOWARN);
 	if (!clone)
@@ -232,7 +236,7 @@ bool rdsz_recv_paused(struct rdsz_path *path)
 }
 
 /* Reading goes on once a quarter of the limit is free. */
-static void rdsz_recv_resume(struct rdsz_net *rn)
+void rdsz_recv_resume(struct rdsz_net *rn)
 {
 	unsigned long max = READ_ONCE(rn->sysctl.rcv_mem_max);
 	struct rdsz_conn *conn = NULL;
@@ -266,6 +270,7 @@ void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc)
 	rdsz_recv_check_congestion(rs);
 	spin_unlock_bh(&rs->queue_lock);
 	atomic_long_sub(inc->mem, &rs->rn->rcv_mem);
+	smp_mb__after_atomic();	/* pairs with rdsz_recv_paused(): flag, then the memory */
 	rdsz_stat_add(rs->rn, recv_bytes_freed_fromsock, inc->len);
 	rdsz_recv_resume(rs->rn);
 }

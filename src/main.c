@@ -77,21 +77,22 @@ static int __init rdsz_init(void)
 	err = rdsz_nl_init();
 	if (err)
 		goto err_netns;
-	err = rdsz_af_init(family, af_rds_compat || family == PF_RDS);
-	if (err)
-		goto err_nl;
 	err = rdsz_address_init();
 	if (err)
-		goto err_af;
+		goto err_nl;
 	err = rdsz_features_init();
 	if (err)
 		goto err_address;
+	/* Last, for from then on there may be sockets, and nothing may fail. */
+	err = rdsz_af_init(family, af_rds_compat || family == PF_RDS);
+	if (err)
+		goto err_features;
 	return 0;
 
+err_features:
+	rdsz_features_exit();
 err_address:
 	rdsz_address_exit();
-err_af:
-	rdsz_af_exit();
 err_nl:
 	rdsz_nl_exit();
 err_netns:
@@ -107,9 +108,9 @@ err_base:
  */
 static void __exit rdsz_exit(void)
 {
+	rdsz_af_exit();
 	rdsz_features_exit();
 	rdsz_address_exit();
-	rdsz_af_exit();
 	rdsz_nl_exit();
 	rdsz_netns_exit();
 	rdsz_zc_wait_idle();

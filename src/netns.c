@@ -53,7 +53,7 @@ void rdsz_net_queue_work(struct rdsz_net *rn, struct work_struct *work)
  * rdsz_net_queue_delayed_work() - the same for work that is to run later
  * @rn: namespace
  * @work: of the namespace or one of its paths
- * @delay: jiffies; 0 makes work that waits run at once, others leave it alone
+ * @delay: jiffies; work that is to run earlier still does
  *
  * Context: any up to softirq.
  */
@@ -61,12 +61,9 @@ void rdsz_net_queue_delayed_work(struct rdsz_net *rn, struct delayed_work *work,
 				 unsigned long delay)
 {
 	rcu_read_lock();
-	if (!READ_ONCE(rn->dying)) {
-		if (delay)
-			queue_delayed_work(rdsz_wq, work, delay);
-		else
-			mod_delayed_work(rdsz_wq, work, 0);
-	}
+	if (!READ_ONCE(rn->dying) && !queue_delayed_work(rdsz_wq, work, delay) &&
+	    (!delay || time_before(jiffies + delay, READ_ONCE(work->timer.expires))))
+		mod_delayed_work(rdsz_wq, work, delay);
 	rcu_read_unlock();
 }
 

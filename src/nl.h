@@ -15,7 +15,7 @@ enum {
 	RDSZ_DUMP_AFTER,	/* number of the last conn or socket that was told completely */
 	RDSZ_DUMP_PART,		/* lanes, queues or entries of the next one that were told */
 	RDSZ_DUMP_INDEX,	/* messages of its queue that were told */
-	RDSZ_DUMP_ENTRY,	/* the socket that PART and INDEX are about */
+	RDSZ_DUMP_ENTRY,	/* the conn or socket that PART and INDEX are about */
 	RDSZ_DUMP_CHECKED,	/* the request was found good */
 };
 

@@ -212,6 +212,9 @@ static int rdsz_nl_put_lanes(struct sk_buff *skb, struct netlink_callback *cb,
 	struct rdsz_path *path;
 	int err = 0;
 
+	if (cb->args[RDSZ_DUMP_ENTRY] != conn->id)	/* another one began, and is gone */
+		*lane = 0;
+	cb->args[RDSZ_DUMP_ENTRY] = conn->id;
 	for (; (path = rdsz_conn_lane(conn, *lane)); ++*lane) {
 		if (rdsz_nl_state_wanted(cb, path))
 			err = rdsz_nl_put_path(skb, cb, path);

@@ -4,6 +4,7 @@
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "iter.h"
 #include "payload.h"
@@ -106,7 +107,7 @@ static struct rdsz_payload *rdsz_payload_alloc_kernel(u32 len, gfp_t gfp)
 	return rdsz_payload_alloc_pages(len, gfp);
 }
 
-/* Kernel payloads are never in high memory on the 64-bit machines we build for. */
+/* No page is in high memory on the 64-bit machines we build for. */
 static void *rdsz_bvec_address(const struct bio_vec *bv)
 {
 	return page_address(bv->bv_page) + bv->bv_offset;
@@ -183,6 +184,18 @@ struct rdsz_payload *rdsz_payload_get(struct rdsz_payload *p)
 	return p;
 }
 
+/* TCP lets go of what it was lent under rcu_read_lock(): vfree() must see that it may not sleep. */
+static void rdsz_payload_free_struct(struct rdsz_payload *p)
+{
+	if (!is_vmalloc_addr(p)) {
+		kfree(p);
+		return;
+	}
+	local_bh_disable();
+	vfree(p);
+	local_bh_enable();
+}
+
 static void rdsz_payload_free(struct rdsz_payload *p)
 {
 	if (rdsz_payload_is_user(p))
@@ -191,7 +204,7 @@ static void rdsz_payload_free(struct rdsz_payload *p)
 		rdsz_free_frags(p);
 	if (p->done)
 		rdsz_completion_done(p->done, p->copied);
-	kvfree(p);
+	rdsz_payload_free_struct(p);
 }
 
 /**
@@ -212,6 +225,9 @@ void rdsz_payload_put(struct rdsz_payload *p)
  * @to: destination, advanced
  * @len: bytes, at most the payload's length
  *
+ * A copy even where the reader is splice(2): the kernel's copy_page_to_iter() would link the page
+ * into the pipe, where the sender's later bytes would be read.
+ *
  * Return: 0 or -EFAULT.
  */
 int rdsz_payload_to_iter(const struct rdsz_payload *p, struct iov_iter *to, size_t len)
@@ -227,7 +243,8 @@ int rdsz_payload_to_iter(const struct rdsz_payload *p, struct iov_iter *to, size
 		for (offset &= ~PAGE_MASK; left; offset = 0, page++) {
 			size_t part = min_t(size_t, left, PAGE_SIZE - offset);
 
-			if (copy_page_to_iter(page, offset, part, to) != part)
+			/* By pages: hardened usercopy wants each copy within one allocation. */
+			if (copy_to_iter(page_address(page) + offset, part, to) != part)
 				return -EFAULT;
 			left -= part;
 		}

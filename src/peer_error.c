@@ -18,6 +18,18 @@
 
 #include "rdsz.h"
 
+/* As long as a record waits; who takes the last one clears it under the same lock. */
+static void rdsz_peer_error_pend(struct sock *sk, int err)
+{
+	struct sk_buff_head *queue = &sk->sk_error_queue;
+	unsigned long irq;
+
+	spin_lock_irqsave(&queue->lock, irq);
+	if (!skb_queue_empty(queue))
+		WRITE_ONCE(sk->sk_err, err);
+	spin_unlock_irqrestore(&queue->lock, irq);
+}
+
 static void rdsz_peer_error_queue(struct rdsz_sock *rs, const struct rdsz_endpoint *peer, int err)
 {
 	struct sk_buff *skb = alloc_skb(sizeof(*peer), GFP_ATOMIC | __GFP_NOWARN);
@@ -33,6 +45,8 @@ static void rdsz_peer_error_queue(struct rdsz_sock *rs, const struct rdsz_endpoi
 	WRITE_ONCE(rs->sk.sk_err, err);
 	if (!sock_queue_err_skb(&rs->sk, skb)) {
 		rdsz_stat_inc(rs->rn, peer_errors);
+		rdsz_peer_error_pend(&rs->sk, err);
+		rdsz_sock_wake(rs, EPOLLERR);
 		return;
 	}
 	kfree_skb(skb);

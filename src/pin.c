@@ -85,7 +85,14 @@ static void rdsz_count_pin(struct rdsz_payload *p, struct rdsz_net *rn)
 	refcount_inc(&rn->refs);
 	p->rn = rn;
 	atomic_inc(&rn->pinned);
+	smp_mb__after_atomic();	/* counted, then look whether the reaper will look */
 	rdsz_reap_kick(rn);
+}
+
+/* What RLIMIT_MEMLOCK hears of: the core adds two pages, for the ends of one buffer. */
+static size_t rdsz_pin_cost(u32 len, u32 pages)
+{
+	return max_t(size_t, len, pages > 2 ? (pages - 2) << PAGE_SHIFT : 0);
 }
 
 /**
@@ -101,14 +108,14 @@ static void rdsz_count_pin(struct rdsz_payload *p, struct rdsz_net *rn)
  */
 struct rdsz_payload *rdsz_payload_pin(struct rdsz_net *rn, struct iov_iter *from, u32 len)
 {
+	int pages = iov_iter_npages(from, INT_MAX);
 	struct rdsz_payload *p;
 	int err;
 
-	p = rdsz_payload_alloc(RDSZ_PAYLOAD_PINNED, iov_iter_npages(from, INT_MAX),
-			       GFP_KERNEL_ACCOUNT);
+	p = rdsz_payload_alloc(RDSZ_PAYLOAD_PINNED, pages, GFP_KERNEL_ACCOUNT);
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	if (rdsz_pin_charge(&p->charge, len)) {
+	if (rdsz_pin_charge(&p->charge, rdsz_pin_cost(len, pages))) {
 		kvfree(p);
 		return ERR_PTR(-ENOBUFS);
 	}

@@ -20,10 +20,9 @@
 #define RDSZ_CHARGE_KEEP	(256 * 1024)	/* at most charged for nothing */
 #define RDSZ_CHARGE_MAX		(1 << 30)	/* sk_forward_alloc is an int */
 
-static void rdsz_rcvmem_adjust(struct rdsz_sock *rs)
-	__must_hold(&rs->queue_lock)
+static void rdsz_rcvmem_charge(struct rdsz_sock *rs, int want)
+	__must_hold(&rs->sk.sk_lock.slock)
 {
-	int want = min_t(u64, rs->rcv_foreign, RDSZ_CHARGE_MAX);
 	struct sock *sk = &rs->sk;
 	int spare = sk->sk_forward_alloc - want;
 	bool full = rs->rcv_cgroup_full && want, was_full = full;
@@ -39,6 +38,33 @@ static void rdsz_rcvmem_adjust(struct rdsz_sock *rs)
 		full = full && rdsz_sk_cgroup_full(sk);
 	}
 	rs->rcv_cgroup_full = full;
+}
+
+/*
+ * The core's SO_RESERVE_MEM charges here, too, by lock_sock(). While it does, nothing follows; the
+ * next message will.
+ */
+static void rdsz_rcvmem_adjust(struct rdsz_sock *rs)
+	__must_hold(&rs->queue_lock)
+{
+	int want = min_t(u64, rs->rcv_foreign, RDSZ_CHARGE_MAX);
+	struct sock *sk = &rs->sk;
+	int spare = READ_ONCE(sk->sk_forward_alloc) - want;
+
+	if (spare >= 0 && spare < (want ? RDSZ_CHARGE_KEEP : (int)PAGE_SIZE) &&
+	    !rs->rcv_cgroup_full)
+		return;
+	bh_lock_sock(sk);
+	if (!sock_owned_by_user(sk))
+		rdsz_rcvmem_charge(rs, want);
+	bh_unlock_sock(sk);
+}
+
+/* The socket ends: so does what was charged for nothing, and what was reserved. */
+void rdsz_rcvmem_end(struct rdsz_sock *rs)
+{
+	if (rs->sk.sk_forward_alloc >= (int)PAGE_SIZE)
+		__sk_mem_reclaim(&rs->sk, rs->sk.sk_forward_alloc);
 }
 
 /* A message came into the queue. */

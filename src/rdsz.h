@@ -284,7 +284,7 @@ enum {
  * @cong_mask: groups (port % 64) this monitoring socket waits for
  * @cong_notify: groups to be reported
  * @cong_seen: value of rdsz_net.cong_gen at the last poll
- * @cong_hit: a send met congestion; map changes must wake this socket
+ * @cong_hit: a send met congestion; the next map change wakes this socket and clears it
  */
 struct rdsz_sock {
 	struct sock		sk;
@@ -703,6 +703,7 @@ struct rdsz_lanes {
  *	send; @idle_count, @idle_since: frames seen, and since when no more; all three are of idle.c
  * @tomb: what was known when it was made anew, or NULL
  * @proven: somebody here uses it, or the peer has sent a frame; never cleared
+ * @unawaited: not proven, and nobody waits for that any more; written under listen_lock
  * @refuse_until: the peer sent nonsense: no connection with it before this, jiffies
  * @peer_gen: latest incarnation of the peer, 0 = not known
  * @spread: enum rdsz_spread; written by whoever reads a handshake
@@ -722,6 +723,7 @@ struct rdsz_conn {
 	struct rdsz_map		*peer_map;
 	u32			peer_gen;
 	bool			proven;
+	bool			unawaited;
 	bool			idle;
 	u64			idle_count;
 	unsigned long		idle_since;
@@ -901,6 +903,7 @@ void rdsz_incoming_put(struct rdsz_incoming *inc);
 void rdsz_deliver(struct rdsz_path *path, const struct rdsz_hdr *hdr, struct rdsz_incoming *inc);
 void rdsz_deliver_to(struct rdsz_net *rn, const struct rdsz_endpoint *from,
 		     const struct rdsz_endpoint *to, struct rdsz_incoming *inc);
+void rdsz_recv_resume(struct rdsz_net *rn);
 void rdsz_recv_uncharge(struct rdsz_sock *rs, struct rdsz_incoming *inc);
 void rdsz_recv_purge(struct rdsz_sock *rs);
 bool rdsz_recv_paused(struct rdsz_path *path);
@@ -914,6 +917,7 @@ void rdsz_ahead_withdraw(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
 /* rcvmem.c */
 void rdsz_rcvmem_add(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
 void rdsz_rcvmem_sub(struct rdsz_sock *rs, const struct rdsz_incoming *inc);
+void rdsz_rcvmem_end(struct rdsz_sock *rs);
 
 /* completion.c */
 struct rdsz_cq *rdsz_cq_need(struct rdsz_sock *rs);
@@ -972,6 +976,7 @@ void rdsz_gather_close(struct rdsz_sock *rs);
 void rdsz_idle_init(struct rdsz_net *rn);
 void rdsz_idle_exit(struct rdsz_net *rn);
 void rdsz_idle_start(struct rdsz_net *rn);
+void rdsz_idle_stranger(struct rdsz_conn *conn);
 void rdsz_idle_changed(struct rdsz_net *rn);
 
 /* tombstone.c */

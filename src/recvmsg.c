@@ -80,7 +80,8 @@ static void rdsz_recv_put_name(struct rdsz_sock *rs, struct rdsz_incoming *inc, 
 
 	if (!msg->msg_name)
 		return;
-	from.scope = rs->local.scope;
+	if (rs->local.scope)
+		from.scope = rs->local.scope;
 	msg->msg_namelen = rdsz_addr_format(&ss, &from);
 	memcpy(msg->msg_name, &ss, msg->msg_namelen);
 }
@@ -273,7 +274,7 @@ static int rdsz_recv_wait(struct rdsz_sock *rs, struct msghdr *msg, size_t len, 
 	struct rdsz_recv_waiter waiter = { .rs = rs, .msg = msg, .ahead = ahead };
 	long left;
 
-	rdsz_ahead_open(rs, ahead, len, flags);
+	rdsz_ahead_open(rs, ahead, msg, len, flags);
 	left = rdsz_recv_sleep(&waiter, *timeo);
 	if (left == 0)
 		return -ETIMEDOUT;

@@ -133,6 +133,18 @@ static int rdsz_sysctl_idle(rdsz_ctl_table_t *table, int write, void *buffer, si
 	return err;
 }
 
+/* rcv_mem_max: whoever stopped reading from TCP may go on. */
+static int rdsz_sysctl_rcv_mem(rdsz_ctl_table_t *table, int write, void *buffer, size_t *lenp,
+			       loff_t *ppos)
+{
+	struct rdsz_net *rn = container_of(table->data, struct rdsz_net, sysctl.rcv_mem_max);
+	int err = proc_doulongvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (!err && write)
+		rdsz_recv_resume(rn);
+	return err;
+}
+
 /* A number of struct rdsz_sysctl, with a handler of its own. */
 #define RDSZ_SYSCTL(field, handler, min, max) \
 	{ \
@@ -151,7 +163,7 @@ static int rdsz_sysctl_idle(rdsz_ctl_table_t *table, int write, void *buffer, si
 static const struct ctl_table rdsz_sysctl_template[] = {
 	RDSZ_SYSCTL(tcp_port, rdsz_sysctl_listen, &rdsz_one, &rdsz_max_port),
 	RDSZ_SYSCTL(tcp_listen, rdsz_sysctl_listen, &rdsz_zero, &rdsz_two),
-	RDSZ_SYSCTL(rcv_mem_max, proc_doulongvec_minmax, NULL, NULL),
+	RDSZ_SYSCTL(rcv_mem_max, rdsz_sysctl_rcv_mem, NULL, NULL),
 	{
 		.procname	= "accept_from",
 		.data		= (void *)offsetof(struct rdsz_net, accept_from),

@@ -15,6 +15,8 @@
 #include "socket.h"
 #include "tcp.h"
 
+#define RDSZ_PORT_TRIES	64	/* of thousands; the next attempt begins elsewhere */
+
 static struct kmem_cache *rdsz_tcp_cache;
 
 int __init rdsz_tcp_init(void)
@@ -184,7 +186,7 @@ static int rdsz_tcp_bind_port(struct rdsz_path *path, struct socket *sock, unsig
 /*
  * The low three bits of the source port are the number of the lane: so the acceptor knows which one
  * it has. Any port of the local range that has them and is not reserved will do; the search starts
- * at a random one.
+ * at a random one. Connections to several peers may share a port, or few peers would use up all.
  */
 static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
 {
@@ -195,7 +197,8 @@ static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
 	first = low + ((path->index - low) & (RDSZ_MAX_LANES - 1));
 	nr = first <= high ? (high - first) / RDSZ_MAX_LANES + 1 : 0;
 	start = nr ? get_random_u32() % nr : 0;
-	for (i = 0; i < nr; i++) {
+	sock_set_reuseaddr(sock->sk);
+	for (i = 0; i < min(nr, RDSZ_PORT_TRIES); i++) {
 		int port = first + (start + i) % nr * RDSZ_MAX_LANES;
 
 		if (inet_is_local_reserved_port(net, port))

@@ -17,8 +17,8 @@
 
 #define RDSZ_BACKLOG	64
 
-/* Until a connection is asked for again that could not be accepted. */
-#define RDSZ_ACCEPT_RETRY_MS	100
+#define RDSZ_ACCEPT_RETRY_MS	100	/* until one is asked for again that could not be accepted */
+#define RDSZ_ACCEPT_BATCH	64	/* then others may have the lock */
 
 /* ---- accepting ---- */
 
@@ -57,27 +57,33 @@ static void rdsz_accept_one(struct rdsz_net *rn, struct socket *sock)
 	rdsz_pending_accept(rn, &key, sock);
 }
 
-/* Accepts what has come; false if some was left behind for want of memory. */
-static bool rdsz_accept_all(struct rdsz_net *rn)
+/* 0: there may be more; -ENOMEM, -ENFILE: some was left behind for want of memory. */
+static int rdsz_accept_some(struct rdsz_net *rn)
 {
 	struct socket *sock;
-	int err = 0;
+	int i, err = 0;
 
-	while (!err && rn->listener && !READ_ONCE(rn->dying)) {
+	for (i = 0; i < RDSZ_ACCEPT_BATCH && !err; i++) {
+		if (!rn->listener || READ_ONCE(rn->dying))
+			return -ENETDOWN;
 		err = kernel_accept(rn->listener, &sock, O_NONBLOCK);
 		if (!err)
 			rdsz_accept_one(rn, sock);
 		cond_resched();
 	}
-	return err != -ENOMEM && err != -ENFILE;
+	return err;
 }
 
 static void rdsz_accept_work(struct work_struct *work)
 {
 	struct rdsz_net *rn = container_of(to_delayed_work(work), struct rdsz_net, accept_work);
+	int err;
 
 	mutex_lock(&rn->listen_lock);
-	if (!rdsz_accept_all(rn)) {	/* nobody announces it once more */
+	err = rdsz_accept_some(rn);
+	if (!err) {	/* those who wait for the lock first */
+		queue_delayed_work(rdsz_wq, &rn->accept_work, 0);
+	} else if (err == -ENOMEM || err == -ENFILE) {	/* nobody announces it once more */
 		rdsz_stat_inc(rn, conn_delayed_accept);
 		queue_delayed_work(rdsz_wq, &rn->accept_work,
 				   msecs_to_jiffies(RDSZ_ACCEPT_RETRY_MS));

@@ -128,8 +128,11 @@ static void rdsz_pending_free(struct rdsz_pending *p)
 	spin_unlock_bh(&rn->pending_lock);
 	if (sock)
 		sock_release(sock);
-	if (p->conn)
+	if (p->conn) {
+		if (!READ_ONCE(p->conn->proven))
+			rdsz_idle_stranger(p->conn);
 		rdsz_conn_put(p->conn);
+	}
 	kfree(p);
 }
 
@@ -233,26 +236,54 @@ static bool rdsz_pending_one_more(struct rdsz_net *rn, const struct rdsz_conn_ke
 	return taken;
 }
 
-/* Takes the socket over. */
-static void rdsz_pending_wakeup(struct rdsz_net *rn, const struct rdsz_conn_key *key,
-				struct socket *sock)
+/* Is somebody waiting for a frame of this conn? */
+static bool rdsz_pending_awaits(struct rdsz_net *rn, const struct rdsz_conn *conn)
+	__must_hold(&rn->listen_lock)
+{
+	const struct rdsz_pending *p;
+
+	list_for_each_entry(p, &rn->pending, node)
+		if (p->conn == conn)
+			return true;
+	return false;
+}
+
+/* The conn of one who asks for a connection; until he has proved himself he counts as pending. */
+static struct rdsz_conn *rdsz_pending_conn(struct rdsz_net *rn, const struct rdsz_conn_key *key)
 	__must_hold(&rn->listen_lock)
 {
 	struct rdsz_conn *conn = rdsz_conn_lookup(rn, key);
 	struct rdsz_pending *p;
 
-	if (!conn) {
-		p = rdsz_pending_add(rn, key);
+	if (conn && (READ_ONCE(conn->proven) || rdsz_pending_awaits(rn, conn)))
+		return conn;
+	p = rdsz_pending_add(rn, key);
+	if (!conn)
 		conn = p ? rdsz_conn_get_or_create(rn, key) : ERR_PTR(-ENOMEM);
-		if (IS_ERR(conn)) {
-			rdsz_stat_inc(rn, conn_refused_memory);
-			if (p)
-				rdsz_pending_free(p);
-			sock_release(sock);
-			return;
-		}
+	if (p && !IS_ERR(conn)) {
 		rdsz_conn_hold(conn);
 		p->conn = conn;
+		WRITE_ONCE(conn->unawaited, false);
+		return conn;
+	}
+	if (p)
+		rdsz_pending_free(p);
+	if (!IS_ERR(conn))
+		rdsz_conn_put(conn);
+	return ERR_PTR(-ENOMEM);
+}
+
+/* Takes the socket over. */
+static void rdsz_pending_wakeup(struct rdsz_net *rn, const struct rdsz_conn_key *key,
+				struct socket *sock)
+	__must_hold(&rn->listen_lock)
+{
+	struct rdsz_conn *conn = rdsz_pending_conn(rn, key);
+
+	if (IS_ERR(conn)) {
+		rdsz_stat_inc(rn, conn_refused_memory);
+		sock_release(sock);
+		return;
 	}
 	rdsz_pending_admit(conn, sock);
 	rdsz_conn_put(conn);

@@ -26,6 +26,7 @@
 #include "trace.h"
 
 #define RDSZ_PASS_BYTES		(256 * 1024)
+#define RDSZ_PASS_BVECS		512	/* of several messages; one may have more */
 
 /* TCP refused so often in a row although it is not full: memory is what it has not got. */
 #define RDSZ_TCP_REFUSALS	3
@@ -183,9 +184,12 @@ static u32 rdsz_pass_measure(struct rdsz_path *path)
 		goto out;
 	rdsz_queue_commit(path, RDSZ_PASS_MSGS, RDSZ_PASS_BYTES);
 	list_for_each_entry(m, &path->send_queue, path_node) {
-		if (msgs == RDSZ_PASS_MSGS || (msgs && bytes + m->len > RDSZ_PASS_BYTES))
+		u32 more = rdsz_message_bvecs(m);
+
+		if (msgs == RDSZ_PASS_MSGS || (msgs && (bytes + m->len > RDSZ_PASS_BYTES ||
+							bvecs + more > RDSZ_PASS_BVECS)))
 			break;
-		bvecs += rdsz_message_bvecs(m);
+		bvecs += more;
 		bytes += m->len;
 		msgs++;
 	}

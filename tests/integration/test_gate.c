@@ -468,6 +468,9 @@ static void pending__many_addresses(void **state)
 				 deadline_in(DEADLINE_USUAL_MS)));
 	wait_in_vain_or_refused(far, &before);
 	assert_int_equal(counter_moved(far, &before, "conn_up"), 0);
+	/* Nothing is left of any of them. */
+	assert_true(counter_wait(far, &before, "conn_reaped", SOURCES,
+				 deadline_in(DEADLINE_USUAL_MS)));
 	send_pattern(ends.tx, 1000, 2, &ends.far);
 	receive_pattern(ends.rx, 1000, 2, &ends.near);
 }
@@ -602,6 +605,7 @@ static void wakeup__flood_from_one_address(void **state)
 	seconds = (clock_ms() - start) / 1000 + 1;
 	assert_true(counter_moved(far, &before, "tcp_connects") <= 40 * seconds);
 	assert_int_equal(counter_moved(far, &before, "conn_up"), 0);
+	assert_true(counter_wait(far, &before, "conn_reaped", 1, deadline_in(DEADLINE_USUAL_MS)));
 }
 
 /* The large side has lost its connection without a word: its wake-up makes the small side look. */

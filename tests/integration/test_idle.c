@@ -14,6 +14,7 @@
 #include "diag.h"
 #include "ends.h"
 #include "frame.h"
+#include "link.h"
 #include "pattern.h"
 #include "suite.h"
 
@@ -57,6 +58,31 @@ static void unused__closes_and_is_let_go(void **state)
 	for (i = 0; i < 2; i++)
 		assert_true(counter_moved(&ends.topology->ns[i], &before[i],
 					  "conn_remembered") >= 1);
+}
+
+/*
+ * Any user can have many destinations within the host: they go, too, and leave nothing. The
+ * addresses of 127/8 are all local, and nobody has to listen there.
+ */
+static void local__is_let_go(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct counters before;
+	union rds_addr to;
+	char text[32];
+	int i;
+
+	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	for (i = 0; i < 200; i++) {
+		snprintf(text, sizeof(text), "127.7.7.%d", i + 1);
+		to = rds_addr(text, 4000);
+		assert_int_equal(rds_send(ends.tx, NULL, 0, &to, 0), 0);
+	}
+	ends_there_and_back(&ends, SIZE, 1);
+	assert_true(counter_wait(&ends.topology->ns[0], &before, "conn_reaped", 201, soon()));
+	ends_there_and_back(&ends, SIZE, 3);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_remembered"), 0);
 }
 
 static void unused__stays_with_0(void **state)
@@ -201,21 +227,34 @@ static void tombstone__knows_what_came_before(void **state)
 }
 
 #define TOMBS_MAX 4096
-#define AT_A_TIME 256	/* each tries to connect once a second; debug kernels need 40 ms for it */
+#define AT_A_TIME 256	/* debug kernels need 40 ms for each connection */
 
-/* Sends to some addresses to which there is no way, from the given one on. */
-static void send_away(struct topology *topology, uint32_t first, uint32_t count)
+/* Sends to some addresses from the given one on, and waits until all of it is let go. */
+static void send_away(struct topology *topology, const char *from, uint32_t first,
+		      const struct counters *before)
 {
-	union rds_addr near, away = rds_addr("198.18.0.0", PEER_PORT);
+	union rds_addr near, away = rds_addr(from, PEER_PORT);
 	const uint32_t base = ntohl(away.in.sin_addr.s_addr);
 	int fd = topology_near(topology, &near);
 	uint32_t i;
 
-	for (i = first; i < first + count; i++) {
+	for (i = first; i < first + AT_A_TIME; i++) {
 		away.in.sin_addr.s_addr = htonl(base + i);
 		assert_int_equal(rds_send(fd, NULL, 0, &away, MSG_DONTWAIT), 0);
 	}
 	topology_close(topology, fd);
+	assert_true(counter_wait(&topology->ns[0], before, "conn_reaped", first + AT_A_TIME,
+				 soon()));
+}
+
+/* The far end has all addresses of 10.99.0.0/16, and takes connections to them. */
+static void have_many_addresses(struct topology *topology)
+{
+	topology_sysctl(topology, "max_paths", 1);
+	topology_sysctl(topology, "tcp_listen", 1);
+	assert_int_equal(link_add_address(&topology->ns[1], "lo", "10.99.0.1", 16), 0);
+	assert_int_equal(netns_in(&topology->ns[0],
+				  system("ip route add 10.99.0.0/16 via 10.77.1.2")), 0);
 }
 
 /* A namespace remembers so many; the oldest of more are forgotten. */
@@ -227,15 +266,34 @@ static void tombstone__the_oldest_goes(void **state)
 	struct counters before;
 	uint32_t i;
 
+	have_many_addresses(topology);
+	assert_int_equal(netns_sysctl_set(near, "idle_ms", IDLE_MS), 0);
+	assert_int_equal(counters_read(near, &before), 0);
+	for (i = 0; i < count; i += AT_A_TIME)
+		send_away(topology, "10.99.0.2", i, &before);
+	assert_int_equal(counter_moved(near, &before, "conn_forgotten"), count - TOMBS_MAX);
+}
+
+/* Peers that were never reached leave none: nobody can have the others forgotten by sending. */
+static void tombstone__not_of_the_unreachable(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *near = &ends.topology->ns[0];
+	struct counters before;
+	uint32_t i;
+
 	assert_int_equal(netns_sysctl_set(near, "idle_ms", IDLE_MS), 0);
 	assert_int_equal(netns_sysctl_set(near, "reconnect_max_delay_ms", 1000), 0);
 	assert_int_equal(netns_sysctl_set(near, "reconnect_min_delay_ms", 1000), 0);
 	assert_int_equal(counters_read(near, &before), 0);
-	for (i = 0; i < count; i += AT_A_TIME) {
-		send_away(topology, i + 1, AT_A_TIME);
-		assert_true(counter_wait(near, &before, "conn_reaped", i + AT_A_TIME, soon()));
-	}
-	assert_int_equal(counter_moved(near, &before, "conn_forgotten"), count - TOMBS_MAX);
+	ends_there_and_back(&ends, SIZE, 1);
+	assert_true(counter_wait(near, &before, "conn_reaped", 1, soon()));
+	assert_int_equal(counters_read(near, &before), 0);
+	for (i = 0; i < TOMBS_MAX + AT_A_TIME; i += AT_A_TIME)
+		send_away(ends.topology, "198.18.0.1", i, &before);
+	assert_int_equal(counter_moved(near, &before, "conn_forgotten"), 0);
+	ends_there_and_back(&ends, SIZE, 3);
+	assert_int_equal(counter_moved(near, &before, "conn_remembered"), 1);
 }
 
 static void in_tree__keeps_its_connection(void **state)
@@ -253,16 +311,23 @@ static void in_tree__keeps_its_connection(void **state)
 	peer_goes(&peer);
 }
 
+static const struct variant loopback[] = {
+	{ "loopback", WIRE_LOOPBACK, 0, 0, 0, 0 },
+	{ 0 }
+};
+
 int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "idle" };
 
 	SUITE_ADD(&suite, unused__closes_and_is_let_go, variants_wire);
 	SUITE_ADD(&suite, unused__stays_with_0, variants_one);
+	SUITE_ADD(&suite, local__is_let_go, loopback);
 	SUITE_ADD(&suite, waiting__is_no_idleness, variants_one);
 	SUITE_ADD(&suite, pauses__lose_and_double_nothing, variants_wire);
 	SUITE_ADD(&suite, tombstone__knows_what_came_before, variants_one);
 	SUITE_ADD(&suite, tombstone__the_oldest_goes, variants_one);
+	SUITE_ADD(&suite, tombstone__not_of_the_unreachable, variants_one);
 	SUITE_ADD(&suite, in_tree__keeps_its_connection, variants_one);
 	return suite_run(&suite, argc, argv);
 }

@@ -12,6 +12,7 @@
 #include "counters.h"
 #include "diag.h"
 #include "flow.h"
+#include "link.h"
 #include "pattern.h"
 #include "suite.h"
 #include "zc.h"
@@ -133,6 +134,24 @@ static void ports__reserved_ones_are_left_alone(void **state)
 	write_text(small, "/proc/sys/net/ipv4/ip_local_reserved_ports", "40001");
 	wait_lanes(ends.topology);
 	write_text(small, "/proc/sys/net/ipv4/ip_local_reserved_ports", "\n");
+}
+
+/* Two peers, and one port for each lane: connections to different peers share it. */
+static void ports__are_shared_by_peers(void **state)
+{
+	struct ends ends = ends_open(state), other = ends;
+	struct topology *topology = ends.topology;
+
+	write_text(&topology->ns[0], "/proc/sys/net/ipv4/ip_local_port_range", "40000 40007");
+	assert_int_equal(link_add_address(&topology->ns[1], "w0", "10.77.1.3", 24), 0);
+	other.far = rds_addr("10.77.1.3", 0);
+	other.rx = topology_socket(topology, &topology->ns[1], &other.far);
+	there_and_back(&ends, 1);
+	there_and_back(&other, 2);
+	assert_true(diag_wait_lanes(&topology->ns[1], RDS_TCP_PORT, &topology->far[0]));
+	assert_true(diag_wait_lanes(&topology->ns[1], RDS_TCP_PORT, &other.far));
+	there_and_back(&ends, 3);
+	there_and_back(&other, 4);
 }
 
 static uint32_t seed_of(size_t pair, uint32_t i)
@@ -852,6 +871,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, max_paths__leaves_what_is_agreed, both_sides);
 	SUITE_ADD(&suite, max_paths__is_one_or_eight, variants_one);
 	SUITE_ADD(&suite, ports__reserved_ones_are_left_alone, both_sides);
+	SUITE_ADD(&suite, ports__are_shared_by_peers, variants_one);
 	SUITE_ADD(&suite, order__idle_sockets_move_at_once, both_sides);
 	SUITE_ADD(&suite, order__while_lanes_open_under_load, both_sides);
 	SUITE_ADD(&suite, answer__goes_by_the_lane_of_its_question, both_sides);

@@ -401,6 +401,28 @@ static void cookies__are_charged_until_they_are_read(void **state)
 	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
 }
 
+#ifndef SO_RESERVE_MEM
+#define SO_RESERVE_MEM 73	/* from 5.16 on */
+#endif
+
+/* What the core lets a program reserve is charged to the socket, and goes with it. */
+static void reserved__goes_with_the_socket(void **state)
+{
+	struct ends ends = far_in_group(state);
+	int bytes = 8 * MIB, i;
+
+	for (i = 0; i < 20; i++) {
+		send_pattern(ends.tx, MESSAGE, i, &ends.far);
+		if (setsockopt(ends.rx, SOL_SOCKET, SO_RESERVE_MEM, &bytes, sizeof(bytes))) {
+			assert_int_equal(errno, ENOPROTOOPT);	/* 5.10 */
+			bytes = 0;
+		}
+		receive_pattern(ends.rx, MESSAGE, i, &ends.near);
+	}
+	topology_close(ends.topology, ends.rx);
+	assert_true(wait_charged(0, 0));
+}
+
 static void add(struct suite *suite, const char *name, CMUnitTestFunction function,
 		const struct variant *variants)
 {
@@ -433,5 +455,6 @@ int main(int argc, char **argv)
 	    variants_loop);
 	add(&suite, "cookies__are_charged_until_they_are_read",
 	    cookies__are_charged_until_they_are_read, own_address);
+	add(&suite, "reserved__goes_with_the_socket", reserved__goes_with_the_socket, variants_one);
 	return suite_run(&suite, argc, argv);
 }

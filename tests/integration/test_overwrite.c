@@ -4,6 +4,7 @@
  * whoever reads later must not see that.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,6 +125,46 @@ static void loop__peek_keeps_the_cookie(void **state)
 	zc_expect_none(ends.tx, 200);
 	receive_pattern(ends.rx, 8192, 2, &ends.near);
 	zc_reap_exactly(ends.tx, list, 1);
+	zc_buffer_free(buffer, 8192);
+}
+
+static void splice_all(int fd, int to, size_t length)
+{
+	assert_int_equal(splice(fd, NULL, to, NULL, length, 0), length);
+}
+
+static void expect_in_pipe(int fd, size_t length, uint32_t seed)
+{
+	static unsigned char seen[8192];
+
+	assert_int_equal(read(fd, seen, length), length);
+	assert_int_equal(pattern_check(seen, length, seed), -1);
+}
+
+/* A pipe gets bytes, not the sender's page: splice() has read them when the cookie comes. */
+static void loop__spliced_and_overwritten(void **state)
+{
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(8192);
+	int pipes[2];
+
+	assert_non_null(buffer);
+	assert_int_equal(pipe(pipes), 0);
+	pattern_fill(buffer, 8192, 4);
+	zc_send(&ends, buffer, 8192, 1);
+	splice_all(ends.rx, pipes[1], 8192);
+	zc_reap_exactly(ends.tx, list, 1);
+	pattern_poison(buffer, 8192);
+	expect_in_pipe(pipes[0], 8192, 4);
+	/* Nor a page of the kernel's, which no pipe may have: large and small ones. */
+	send_pattern(ends.tx, 8192, 5, &ends.far);
+	splice_all(ends.rx, pipes[1], 8192);
+	expect_in_pipe(pipes[0], 8192, 5);
+	send_pattern(ends.tx, 100, 6, &ends.far);
+	splice_all(ends.rx, pipes[1], 100);
+	expect_in_pipe(pipes[0], 100, 6);
+	close(pipes[0]);
+	close(pipes[1]);
 	zc_buffer_free(buffer, 8192);
 }
 
@@ -343,6 +384,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, loop__no_cookie_before_the_read_one_after, loopback);
 	SUITE_ADD(&suite, loop__no_cookie_before_the_read_one_after, variants_loop_each);
 	SUITE_ADD(&suite, loop__peek_keeps_the_cookie, variants_loop_each);
+	SUITE_ADD(&suite, loop__spliced_and_overwritten, variants_loop_each);
 	SUITE_ADD(&suite, loop__message_of_a_closed_sender, variants_loop_each);
 	SUITE_ADD(&suite, loop__closed_reader_gives_the_cookie_back, variants_loop_each);
 	SUITE_ADD(&suite, flood__eight_sockets_depth_64, variants_wire);

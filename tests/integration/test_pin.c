@@ -93,6 +93,48 @@ static void memlock__room_for_k_messages(void **state)
 	stuck_close(&stuck);
 }
 
+#define PIECES (ROOM * CHARGE / 2)
+
+/* Two bytes at each border of two pages. */
+static ssize_t send_pieces(const struct stuck *stuck, unsigned char *pages, size_t count,
+			   uint32_t cookie)
+{
+	char control[CMSG_SPACE(sizeof(cookie))] __attribute__((aligned(8))) = { 0 };
+	union rds_addr to = stuck->to;
+	struct iovec iov[PIECES];
+	struct msghdr msg = {
+		.msg_name = &to, .msg_namelen = rds_addr_len(&to),
+		.msg_iov = iov, .msg_iovlen = count,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		iov[i] = (struct iovec){ pages + (i + 1) * 4096 - 1, 2 };
+	cmsg->cmsg_level = SOL_RDS;
+	cmsg->cmsg_type = RDS_CMSG_ZCOPY_COOKIE;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(cookie));
+	memcpy(CMSG_DATA(cmsg), &cookie, sizeof(cookie));
+	return sendmsg(stuck->ends.tx, &msg, MSG_ZEROCOPY | MSG_DONTWAIT);
+}
+
+/* Few bytes in many pages: these are counted. */
+static void memlock__counts_the_pages_of_small_pieces(void **state)
+{
+	struct stuck stuck = stuck_open(state);
+	unsigned char *pages = zc_buffer((PIECES + 1) * 4096);
+
+	assert_non_null(pages);
+	assert_int_equal(send_pieces(&stuck, pages, PIECES, 1), 2 * PIECES);
+	assert_fails(send_pieces(&stuck, pages, 1, 2), ENOMEM);
+	stuck_cancel(&stuck);
+	zc_reap_exactly(stuck.ends.tx, list, 1);
+	assert_room(&stuck);
+	zc_buffer_free(pages, (PIECES + 1) * 4096);
+	stuck_close(&stuck);
+}
+
 /* CAP_IPC_LOCK: no charge, no limit. */
 static void memlock__does_not_bind_root(void **state)
 {
@@ -681,6 +723,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, memlock__does_not_bind_root, variants_one);
 	SUITE_ADD(&suite, memlock__comes_back_with_each_cookie, variants_wire_nobody);
 	SUITE_ADD(&suite, memlock__tcp_charges_nothing_more, variants_wire_nobody);
+	SUITE_ADD(&suite, memlock__counts_the_pages_of_small_pieces, variants_wire_nobody);
 	SUITE_ADD(&suite, memlock__copies_are_free, variants_wire_nobody);
 	SUITE_ADD(&suite, refused__nothing_pinned_or_charged, variants_wire_each);
 	SUITE_ADD(&suite, failures__leave_no_drift, variants_one_each);

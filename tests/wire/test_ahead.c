@@ -5,6 +5,7 @@
  * it is, the reader gets whole messages, and each once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static uint8_t buffer[LARGE];
 struct reader {
 	pthread_t thread;
 	_Atomic pid_t tid;	/* once it is about to call recvmsg */
-	int fd;
+	int fd, pipe;
 	uint8_t *to;
 	size_t room;
 	ssize_t ret;
@@ -278,6 +279,45 @@ static void ahead__into_a_hole(void **state)
 	munmap(hole, LARGE);
 }
 
+static void *splice_one(void *argument)
+{
+	struct reader *reader = argument;
+
+	atomic_store(&reader->tid, gettid());
+	reader->ret = splice(reader->fd, NULL, reader->pipe, NULL, LARGE, 0);
+	reader->error = errno;
+	return NULL;
+}
+
+/* What is in a pipe cannot be taken back: nothing is read ahead into one. */
+static void ahead__not_into_a_pipe(void **state)
+{
+	struct peer peer = peer_up(state);
+	struct reader reader = { .fd = peer.rds };
+	ssize_t got, have = 0;
+	int pipes[2];
+
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(fcntl(pipes[1], F_SETPIPE_SZ, 4 * LARGE), 4 * LARGE);
+	assert_int_equal(rds_set_buffers(peer.rds, 4 << 20, 4 << 20), 0);
+	reader.pipe = pipes[1];
+	assert_int_equal(pthread_create(&reader.thread, NULL, splice_one, &reader), 0);
+	reader_wait_asleep(&reader);
+	send_first_half(&peer);
+	assert_true(wire_wait_acked(peer.fd, soon()));
+	send_second_half(&peer);
+	pthread_join(reader.thread, NULL);
+	assert_int_equal(reader.ret, LARGE);
+	for (; have < LARGE; have += got) {
+		got = read(pipes[0], buffer + have, (size_t)(LARGE - have));
+		assert_true(got > 0);
+	}
+	assert_int_equal(pattern_check(buffer, LARGE, SEED), -1);
+	assert_int_equal(peer_moved(&peer, "recv_read_ahead"), 0);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 /* Nobody sleeps, or who does has no room: nothing is read ahead. */
 static void ahead__not_without_a_reader(void **state)
 {
@@ -314,6 +354,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, ahead__then_it_is_closed, peer_dials);
 	SUITE_ADD(&suite, ahead__into_a_small_buffer, peer_dials);
 	SUITE_ADD(&suite, ahead__into_a_hole, peer_dials);
+	SUITE_ADD(&suite, ahead__not_into_a_pipe, peer_dials);
 	SUITE_ADD(&suite, ahead__not_without_a_reader, peer_dials);
 	return suite_run(&suite, argc, argv);
 }
