@@ -661,9 +661,9 @@ static void worker__receives_later(void **state)
 		send_pattern(ends.tx, 3000, i, &ends.far);
 	assert_true(counter_wait(far, &before, "recv_paused", 1, deadline_in(DEADLINE_USUAL_MS)));
 	ends_wait_acknowledged(ends.tx);
-	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 1 << 30), 0);
 	fault_workers(100);
 	/* Room: a worker goes on with what TCP has. */
+	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 1 << 30), 0);
 	i = 0;
 	while (rds_recv(ends.rx, in, sizeof(in), NULL, MSG_DONTWAIT) == 3000 &&
 	       pattern_check(in, 3000, i) == -1)

@@ -403,8 +403,11 @@ static void *send_many(void *argument)
 	return (void *)(uintptr_t)i;
 }
 
-/* No reader is congested, but together they hold too much: delivery stops, and goes on. */
-static void limit__of_the_namespace_on_loop(void **state)
+/*
+ * No reader is congested, but together they hold too much: delivery stops, and goes on when there
+ * is room, because the limit was raised, or somebody has read.
+ */
+static void limit_stops_delivery(void **state, bool raise)
 {
 	struct ends ends = ends_open(state);
 	const struct netns *ns = &ends.topology->ns[0];
@@ -423,9 +426,24 @@ static void limit__of_the_namespace_on_loop(void **state)
 	pthread_join(sender.thread, &sent);
 	assert_int_equal((uintptr_t)sent, sender.count);
 	assert_in_range(counter_moved(ns, &before, "recv_queued"), 20, 40);
+	if (raise) {
+		topology_sysctl(ends.topology, "rcv_mem_max", 64 << 20);
+		assert_true(counter_wait(ns, &before, "recv_queued", sender.count,
+					 deadline_in(DEADLINE_USUAL_MS)));
+	}
 	for (i = 0; i < sender.count; i++)
 		assert_int_equal(rds_recv(ends.rx, sink, sizeof(sink), NULL, 0), sizeof(sink));
 	assert_fails(rds_recv(ends.rx, sink, sizeof(sink), NULL, MSG_DONTWAIT), EAGAIN);
+}
+
+static void limit__of_the_namespace_on_loop(void **state)
+{
+	limit_stops_delivery(state, false);
+}
+
+static void limit__raised(void **state)
+{
+	limit_stops_delivery(state, true);
 }
 
 static const struct variant variants_v6[] = {
@@ -455,5 +473,6 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, scope__two_link_local, variants_v6);
 	SUITE_ADD(&suite, scope__tells_peers_of_one_address_apart, variants_three_v6);
 	SUITE_ADD(&suite, limit__of_the_namespace_on_loop, variants_loop);
+	SUITE_ADD(&suite, limit__raised, variants_loop);
 	return suite_run(&suite, argc, argv);
 }
