@@ -61,7 +61,17 @@ static void rdsz_idle_close(struct rdsz_conn *conn)
 			rdsz_path_drop(path, RDSZ_DROP_IDLE);
 }
 
-/* The stranger's connection ends and is not dialled again. True if there is nothing left of it. */
+/*
+ * Asked for a connection of ours, never sent a frame, and none came of it. Who took ours and says
+ * nothing is treated as a peer of the in-tree kind, see handshake.c.
+ */
+static bool rdsz_idle_is_stranger(const struct rdsz_conn *conn)
+{
+	return READ_ONCE(conn->unawaited) && !READ_ONCE(conn->proven) &&
+		!rdsz_path_is_up(&conn->path);
+}
+
+/* The stranger is not dialled again. True if there is nothing left of him. */
 static bool rdsz_idle_sent_away(struct rdsz_conn *conn)
 {
 	if (rdsz_conn_is_quiet(conn))
@@ -76,8 +86,8 @@ static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
 {
 	u64 count = rdsz_idle_count(conn);
 
-	if (!READ_ONCE(conn->proven))
-		return READ_ONCE(conn->unawaited) && rdsz_idle_sent_away(conn);
+	if (rdsz_idle_is_stranger(conn))
+		return rdsz_idle_sent_away(conn);
 	if (!limit)
 		return false;
 	if (count != conn->idle_count || rdsz_conn_is_busy(conn)) {
@@ -117,7 +127,7 @@ static void rdsz_idle_work(struct work_struct *work)
 		next = rdsz_conn_next(rn, conn);
 		if (!rdsz_idle_look(conn, limit) || !rdsz_conn_bury(conn)) {
 			any = true;
-			strangers |= !READ_ONCE(conn->proven);
+			strangers |= rdsz_idle_is_stranger(conn);
 			rdsz_conn_put(conn);
 		}
 		cond_resched();
@@ -147,6 +157,8 @@ void rdsz_idle_start(struct rdsz_net *rn)
 void rdsz_idle_stranger(struct rdsz_conn *conn)
 {
 	WRITE_ONCE(conn->unawaited, true);
+	if (!rdsz_idle_is_stranger(conn))
+		return;
 	rdsz_idle_sent_away(conn);
 	rdsz_idle_soon(conn->rn);
 }
