@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,6 +125,39 @@ static void waiting__is_no_idleness(void **state)
  * Pauses around idle_ms: every step of closing and letting go meets a message. A kernel so slow
  * that the first frame comes later than idle_ms after its connection would never get anywhere.
  */
+static void *send_one(void *argument)
+{
+	struct ends *ends = argument;
+	static unsigned char one[SIZE];
+
+	return (void *)(uintptr_t)(rds_send(ends->tx, one, SIZE, &ends->far, 0) == SIZE);
+}
+
+/* Nothing goes between the two, but a sender waits for the port to clear: he is told. */
+static void congested__sender_is_told(void **state)
+{
+	struct ends ends = ends_open(state);
+	static unsigned char in[SIZE];
+	struct counters before;
+	pthread_t thread;
+	void *sent;
+
+	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	while (rds_send(ends.tx, in, SIZE, &ends.far, MSG_DONTWAIT) == SIZE || errno == EAGAIN)
+		;
+	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(rds_set_timeouts(ends.tx, DEADLINE_USUAL_MS), 0);
+	assert_int_equal(pthread_create(&thread, NULL, send_one, &ends), 0);
+	assert_true(counter_wait(&ends.topology->ns[0], &before, "cong_send_blocked", 1, soon()));
+	usleep(8 * IDLE_MS * 1000);
+	while (rds_recv(ends.rx, in, SIZE, NULL, MSG_DONTWAIT) == SIZE)
+		;
+	pthread_join(thread, &sent);
+	assert_true((uintptr_t)sent);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_drop_idle"), 0);
+}
+
 static void pauses__lose_and_double_nothing(void **state)
 {
 	struct ends ends = ends_open(state);
@@ -324,6 +358,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, unused__stays_with_0, variants_one);
 	SUITE_ADD(&suite, local__is_let_go, loopback);
 	SUITE_ADD(&suite, waiting__is_no_idleness, variants_one);
+	SUITE_ADD(&suite, congested__sender_is_told, variants_wire);
 	SUITE_ADD(&suite, pauses__lose_and_double_nothing, variants_wire);
 	SUITE_ADD(&suite, tombstone__knows_what_came_before, variants_one);
 	SUITE_ADD(&suite, tombstone__the_oldest_goes, variants_one);
