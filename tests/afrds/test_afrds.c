@@ -76,7 +76,7 @@ static void execute(const struct netns *ns, const char *preload, const char *opt
 		argv[count++] = option;
 	argv[count++] = address;
 	argv[count++] = peer;
-	alarm(60);
+	alarm(60 * time_scale());
 	if (preload)
 		setenv("LD_PRELOAD", preload, 1);
 	if (netns_enter(ns))

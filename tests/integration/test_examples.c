@@ -37,7 +37,7 @@ static pid_t start(const struct netns *ns, int (*example)(int, char **), int arg
 		return pid;
 	/* What it prints is for people; the exit code says whether it worked. */
 	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-	alarm(60);
+	alarm(60 * time_scale());
 	_exit(netns_enter(ns) ? 99 : example(argc, argv));
 }
 

@@ -138,12 +138,13 @@ static void congested__sender_is_told(void **state)
 {
 	struct ends ends = ends_open(state);
 	static unsigned char in[SIZE];
-	struct counters before;
+	struct counters before, there;
 	pthread_t thread;
 	void *sent;
 
 	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	assert_int_equal(counters_read(&ends.topology->ns[1], &there), 0);
 	while (rds_send(ends.tx, in, SIZE, &ends.far, MSG_DONTWAIT) == SIZE || errno == EAGAIN)
 		;
 	assert_int_equal(errno, ENOBUFS);
@@ -155,7 +156,8 @@ static void congested__sender_is_told(void **state)
 		;
 	pthread_join(thread, &sent);
 	assert_true((uintptr_t)sent);
-	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_drop_idle"), 0);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_drop_idle") +
+			 counter_moved(&ends.topology->ns[1], &there, "conn_drop_idle"), 0);
 }
 
 static void pauses__lose_and_double_nothing(void **state)
@@ -292,7 +294,10 @@ static void take_all(const struct netns *near, const struct counters *before, in
 	       counter_moved(near, before, "cong_update_received") < AT_A_TIME) {
 		fds[count] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fds[count] >= 0) {
-			assert_int_equal(wire_send_map(fds[count++]), 0);
+			if (count == AT_A_TIME)	/* one that tries again */
+				close(fds[count]);
+			else
+				assert_int_equal(wire_send_map(fds[count++]), 0);
 			continue;
 		}
 		assert_false(deadline_over(&deadline));

@@ -70,7 +70,7 @@ static void *sleep_in_poll(void *argument)
 {
 	struct sleeper *sleeper = argument;
 
-	sleeper->seen = rds_wait(sleeper->fd, sleeper->events, deadline_in(DEADLINE_USUAL_MS));
+	sleeper->seen = rds_wait_woken(sleeper->fd, sleeper->events);
 	return NULL;
 }
 

@@ -224,7 +224,7 @@ static void reset__with_traffic_both_ways(void **state)
 		.tx = ends.rx, .rx = ends.tx,
 	};
 	struct stream there, here;
-	uint32_t i;
+	uint32_t i, killed = 0;
 
 	assert_int_equal(zc_force(back.tx), 0);
 	stream_start(&there, &ends, 300);
@@ -233,8 +233,9 @@ static void reset__with_traffic_both_ways(void **state)
 		receive_one(&ends, i);
 		receive_one(&back, i);
 		if (i % 30 == 15)
-			diag_kill(&ends.topology->ns[i % 2], RDS_TCP_PORT);
+			killed += diag_kill(&ends.topology->ns[i % 2], RDS_TCP_PORT) > 0;
 	}
+	assert_int_equal(killed, 10);
 	stream_finish(&there);
 	stream_finish(&here);
 	assert_nothing_more(&ends);
@@ -245,8 +246,11 @@ static void reset__with_traffic_both_ways(void **state)
 
 static void kill_child(pid_t child)
 {
+	int status;
+
 	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));	/* it had not ended before */
 }
 
 static pid_t fork_quietly(void)
@@ -299,8 +303,10 @@ static void kill__sender(void **state)
 	/* What TCP had taken may still come first. */
 	send_pattern(ends.tx, 100, 30000, &ends.far);
 	while ((got = rds_recv(ends.rx, in, sizeof(in), NULL, 0)) != 100 ||
-	       pattern_check(in, 100, 30000) >= 0)
-		assert_true(got >= 0);
+	       pattern_check(in, 100, 30000) >= 0) {
+		assert_int_equal(got, some_length(i));
+		assert_int_equal(pattern_check(in, (size_t)got, i++), -1);
+	}
 }
 
 /* The receiver dies with a full queue: its sender goes on, and every cookie comes back. */
@@ -661,7 +667,7 @@ static void connect__from_both_sides_at_once(void **state)
 	uint32_t i;
 
 	for (i = 0; i < 30; i++) {
-		diag_kill(&ends.topology->ns[0], RDS_TCP_PORT);
+		assert_true(diag_kill(&ends.topology->ns[0], RDS_TCP_PORT) >= !!i);
 		send_pattern(ends.tx, 100, i, &ends.far);
 		send_pattern(ends.rx, 100, i + 1000, &ends.near);
 		receive_pattern(ends.rx, 100, i, &ends.near);

@@ -178,6 +178,7 @@ static void row15_a_blocked_sender_goes_on(void **state)
 	blocked.pair = &pair;
 	blocked.seed = flow.seed + flow.count++;
 	pair_wait_acked(&pair);
+	assert_int_equal(rds_set_timeouts(pair.fd, 0), 0);	/* nothing else wakes it */
 	assert_int_equal(pthread_create(&blocked.thread, NULL, send_blocking, &blocked), 0);
 	assert_true(counter_wait(netns_here(), &rows_before, "cong_send_blocked", 1,
 				 deadline_in(DEADLINE_USUAL_MS)));

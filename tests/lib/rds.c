@@ -196,3 +196,14 @@ short rds_wait(int fd, short events, struct deadline deadline)
 			deadline_step();
 	}
 }
+
+short rds_wait_woken(int fd, short events)
+{
+	struct pollfd pollfd = { .fd = fd, .events = events };
+	int rc;
+
+	do
+		rc = poll(&pollfd, 1, -1);
+	while (rc < 0 && errno == EINTR);	/* a change of credentials interrupts all threads */
+	return rc == 1 ? pollfd.revents : 0;
+}

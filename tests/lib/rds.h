@@ -79,4 +79,10 @@ ssize_t rds_recv(int fd, void *buffer, size_t length, union rds_addr *from, int 
  */
 short rds_wait(int fd, short events, struct deadline deadline);
 
+/*
+ * The same until it is woken: poll() looks once more when its time is over, so that a limit would
+ * hide a wake-up that was lost. The limit is the test's.
+ */
+short rds_wait_woken(int fd, short events);
+
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Builds and runs a CMocka group. */
+#include <fnmatch.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,21 @@ static void too_late(int signal)
 	_exit(124);
 }
 
+/* False, and a failure, where no test has such a name. */
+static bool choose(const struct suite *suite, const char *pattern)
+{
+	size_t i;
+
+	for (i = 0; i < suite->count; i++)
+		if (!fnmatch(pattern, suite->tests[i].name, 0))
+			break;
+	if (i < suite->count)
+		cmocka_set_test_filter(pattern);
+	else
+		printf("not ok - no test is called %s\n", pattern);
+	return i < suite->count;
+}
+
 static int run(struct suite *suite, int argc, char **argv, CMFixtureFunction setup)
 {
 	int i;
@@ -174,8 +190,8 @@ static int run(struct suite *suite, int argc, char **argv, CMFixtureFunction set
 			printf("%zu\n", suite->count);
 			return 0;
 		}
-		if (!strncmp(argv[i], "--only=", 7))
-			cmocka_set_test_filter(argv[i] + 7);
+		if (!strncmp(argv[i], "--only=", 7) && !choose(suite, argv[i] + 7))
+			return 1;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGALRM, too_late);

@@ -121,7 +121,9 @@ long zc_pinned_pages(void)
 
 int zc_wait_unpinned(long left, struct deadline deadline)
 {
-	while (zc_pinned_pages() > left) {
+	long pinned;
+
+	while ((pinned = zc_pinned_pages()) > left || pinned < 0) {
 		if (deadline_over(&deadline))
 			return -1;
 		deadline_step();
