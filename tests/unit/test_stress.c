@@ -2,7 +2,7 @@
 /*
  * What rdszc stress knows of its cookies: a kernel that gives back one it never had, one twice, or
  * not at all, must not go unnoticed. The file is part of this program, with its calls to the kernel
- * in our hands; no kernel does any of this to order.
+ * in our hands; no kernel does any of this to order. And what its far end knows of streams.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,6 +149,39 @@ static void cookies__never(void **state)
 	assert_int_equal(sender.out, 2);
 }
 
+/* Three messages of each, in turn. */
+static void take_streams(struct server *server, unsigned int count, uint64_t seed)
+{
+	uint64_t number, random;
+	unsigned int i;
+
+	for (number = 0; number < 3; number++) {
+		for (i = 0, random = seed; i < count; i++) {
+			struct frame frame = { .magic = MAGIC, .kind = KIND_DATA,
+					       .number = number, .length = sizeof(frame),
+					       .stream = next_random(&random) | 1 };
+
+			take(server, &frame, sizeof(frame), NULL);
+		}
+	}
+}
+
+/* As many streams as the manual promises, and again, when those before have ended. */
+static void streams__all_are_known(void **state)
+{
+	struct server server = { .fd = -1, .streams = calloc(SLOTS, sizeof(struct stream)) };
+	uint64_t run;
+
+	(void)state;
+	assert_non_null(server.streams);
+	memset(&total, 0, sizeof(total));
+	take_streams(&server, STREAMS, 4711);
+	for (run = 1; run < 20; run++)
+		take_streams(&server, STREAMS / 4, run);
+	assert_int_equal(GET(faults), 0);
+	free(server.streams);
+}
+
 /* The other way of asking for them has its own reader. */
 #define BOTH(test)								\
 	{ #test "/errqueue", test, four_out, NULL, NULL },			\
@@ -162,6 +195,7 @@ int main(void)
 		BOTH(cookies__unknown),
 		BOTH(cookies__twice),
 		BOTH(cookies__never),
+		cmocka_unit_test(streams__all_are_known),
 	};
 
 	return cmocka_run_group_tests_name("stress", tests, NULL, NULL);

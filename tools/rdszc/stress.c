@@ -36,6 +36,8 @@
 #define MAX_SOCKETS	1024
 #define MAX_DEPTH	4096
 #define STREAMS		4096		/* remembered by a receiving port */
+#define SLOTS		(4 * STREAMS)	/* so many that no WINDOW is full of them */
+#define WINDOW		16		/* slots where a stream can be */
 
 enum kind { KIND_DATA = 1, KIND_END, KIND_REPORT };
 
@@ -139,32 +141,36 @@ static void fill(void *data, size_t length, uint64_t *state)
 
 struct stream {
 	uint64_t id, next, bytes, faults;
+	uint64_t used;		/* when, by the clock of its server */
 };
 
 struct server {
 	pthread_t thread;
 	int fd;
 	struct stream *streams;
+	uint64_t clock;		/* counts what came */
 };
 
-/* A table by number, open addressing; the oldest runs are forgotten when it is full. */
+/* A table by number, open addressing; what was quiet for longest is forgotten for a new one. */
 static struct stream *stream_of(struct server *server, uint64_t id)
 {
-	unsigned int i, at = id % STREAMS;
+	struct stream *oldest = &server->streams[id % SLOTS], *stream = oldest;
+	unsigned int i;
 
-	for (i = 0; i < 16; i++, at = (at + 1) % STREAMS) {
-		struct stream *stream = &server->streams[at];
-
-		if (stream->id == id)
-			return stream;
-		if (!stream->id) {
-			stream->id = id;
-			return stream;
-		}
+	for (i = 0; i < WINDOW; i++) {
+		stream = &server->streams[(id + i) % SLOTS];
+		if (!stream->id || stream->id == id)
+			break;
+		if (stream->used < oldest->used)
+			oldest = stream;
 	}
-	memset(&server->streams[at], 0, sizeof(server->streams[at]));
-	server->streams[at].id = id;
-	return &server->streams[at];
+	if (i == WINDOW) {
+		stream = oldest;
+		memset(stream, 0, sizeof(*stream));
+	}
+	stream->id = id;
+	stream->used = ++server->clock;
+	return stream;
 }
 
 static void check_data(struct stream *stream, const struct frame *frame, size_t got)
@@ -266,7 +272,7 @@ static void start_servers(const union address *at)
 		address_set_port(&local, s.port + i);
 		servers[i].fd = rds_socket(&local);
 		set_buffers(servers[i].fd);
-		servers[i].streams = calloc(STREAMS, sizeof(struct stream));
+		servers[i].streams = calloc(SLOTS, sizeof(struct stream));
 		if (!servers[i].streams ||
 		    pthread_create(&servers[i].thread, NULL, serve, &servers[i]))
 			die(EXIT_SYSTEM, "cannot start a receiver");
