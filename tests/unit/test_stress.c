@@ -102,7 +102,7 @@ static void cookies__all_well(void **state)
 	(void)state;
 	come_back(2, 0);
 	come_back(1, 3);
-	drain_cookies(&sender);
+	drain_cookies(&sender, now_ns() + 50000000);
 	assert_int_equal(GET(cookies), 4);
 	assert_int_equal(sender.out, 0);
 	assert_int_equal(GET(faults), 0);
@@ -142,9 +142,8 @@ static void cookies__twice(void **state)
 static void cookies__never(void **state)
 {
 	(void)state;
-	linger_ms = 50;
 	come_back(0, 1);
-	drain_cookies(&sender);
+	drain_cookies(&sender, now_ns() + 50000000);
 	assert_int_equal(GET(faults), 1);
 	assert_int_equal(sender.out, 2);
 }

@@ -251,10 +251,10 @@ static void on_signal(int signal)
 	interrupted = true;
 }
 
-/* Ctrl-C ends the loop, not the program: the summary still comes. */
+/* Ctrl-C ends the loop, not the program: the summary still comes. The second one does not wait. */
 void catch_interrupts(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

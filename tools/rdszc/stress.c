@@ -38,6 +38,7 @@
 #define STREAMS		4096		/* remembered by a receiving port */
 #define SLOTS		(4 * STREAMS)	/* so many that no WINDOW is full of them */
 #define WINDOW		16		/* slots where a stream can be */
+#define MOMENT_US	10000
 
 enum kind { KIND_DATA = 1, KIND_END, KIND_REPORT };
 
@@ -261,6 +262,18 @@ static void set_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &s.sndbuf, sizeof(s.sndbuf));
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &s.sndbuf, sizeof(s.sndbuf)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &s.sndbuf, sizeof(s.sndbuf));
+}
+
+/* A call may take until then, or a moment if that is over: 0 would say for ever. */
+static void set_patience(int fd, int option, uint64_t end)
+{
+	uint64_t now = now_ns(), us = end > now ? (end - now) / 1000 : 0;
+	struct timeval patience;
+
+	if (us < MOMENT_US)
+		us = MOMENT_US;
+	patience = (struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
+	setsockopt(fd, SOL_SOCKET, option, &patience, sizeof(patience));
 }
 
 static void start_servers(const union address *at)
@@ -516,10 +529,8 @@ static void wait_some(struct worker *worker, short events)
 }
 
 /* Takes what still comes, until every cookie is back. */
-static void drain_cookies(struct sender *sender)
+static void drain_cookies(struct sender *sender, uint64_t end)
 {
-	uint64_t end = now_ns() + linger_ms * 1000000ULL;
-
 	while (sender->out && now_ns() < end) {
 		struct pollfd poll_fd = { .fd = sender->fd, .events = s.cmsg ? POLLIN : 0 };
 
@@ -530,21 +541,20 @@ static void drain_cookies(struct sender *sender)
 		fault("%u cookies never came back", sender->out);
 }
 
-static bool ask_report(struct sender *sender, struct frame *answer)
+static bool ask_report(struct sender *sender, struct frame *answer, uint64_t end)
 {
 	struct frame frame = { .magic = MAGIC, .kind = KIND_END, .stream = sender->stream,
 			       .number = sender->number, .length = sizeof(frame) };
-	struct timeval patience = { .tv_sec = linger_ms / 1000 };
 	ssize_t got;
 
-	setsockopt(sender->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	setsockopt(sender->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	set_patience(sender->fd, SO_SNDTIMEO, end);
 	if (sendto(sender->fd, &frame, sizeof(frame), 0, &sender->to.sa,
 		   address_length(&sender->to)) < 0) {
 		fault("the end could not be told to %s: %s", address_text(&sender->to, true),
 		      strerror(errno));
 		return false;
 	}
+	set_patience(sender->fd, SO_RCVTIMEO, end);
 	do {
 		got = recv(sender->fd, answer, sizeof(*answer), 0);
 	} while (got >= 0 && (got != sizeof(*answer) || answer->magic != MAGIC ||
@@ -568,12 +578,12 @@ static void compare_report(const struct sender *sender, const struct frame *answ
 		fault("the far end saw %llu faults", (unsigned long long)answer->faults);
 }
 
-static void finish(struct sender *sender)
+static void finish(struct sender *sender, uint64_t end)
 {
 	struct frame answer;
 
-	drain_cookies(sender);
-	if (!sender->failed && ask_report(sender, &answer))
+	drain_cookies(sender, end);
+	if (!sender->failed && ask_report(sender, &answer, end))
 		compare_report(sender, &answer);
 	close(sender->fd);
 	munmap(sender->buffers, buffer_size() * s.depth);
@@ -594,6 +604,7 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned int i;
+	uint64_t end;
 
 	while (!stop && !all_sent(worker)) {
 		bool any = false;
@@ -605,8 +616,10 @@ static void *work(void *arg)
 		if (!any)
 			wait_some(worker, POLLOUT);
 	}
+	/* One for all: waits for a peer that is gone must not add up. */
+	end = now_ns() + linger_ms * 1000000ULL;
 	for (i = 0; i < worker->count; i++)
-		finish(&worker->senders[i]);
+		finish(&worker->senders[i], end);
 	return NULL;
 }
 
