@@ -2,7 +2,8 @@
 /*
  * What rdszc stress knows of its cookies: a kernel that gives back one it never had, one twice, or
  * not at all, must not go unnoticed. The file is part of this program, with its calls to the kernel
- * in our hands; no kernel does any of this to order. And what its far end knows of streams.
+ * in our hands; no kernel does any of this to order. What its far end knows of streams; and how
+ * long a sender waits for one that takes nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -181,6 +182,34 @@ static void streams__all_are_known(void **state)
 	free(server.streams);
 }
 
+static bool gives_up(int error, uint64_t refused, uint64_t taken)
+{
+	sender.refused = refused;
+	last_taken = taken;
+	sender.failed = false;
+	errno = error;
+	send_refused(&sender);
+	return sender.failed;
+}
+
+/* Not while it is new, nor while others get on; but that does not help with memory. */
+static void refused__not_for_ever(void **state)
+{
+	static const int reasons[] = { EAGAIN, ENOBUFS, ENOMEM };
+	uint64_t now = now_ns(), before = now - (linger_ms + 1000) * 1000000ULL;
+	size_t i;
+
+	(void)state;
+	memset(&total, 0, sizeof(total));
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		assert_false(gives_up(reasons[i], 0, before));
+		assert_false(gives_up(reasons[i], now, before));
+		assert_int_equal(GET(faults), i);
+		assert_true(gives_up(reasons[i], before, before));
+		assert_int_equal(gives_up(reasons[i], before, now), reasons[i] == ENOMEM);
+	}
+}
+
 /* The other way of asking for them has its own reader. */
 #define BOTH(test)								\
 	{ #test "/errqueue", test, four_out, NULL, NULL },			\
@@ -195,6 +224,7 @@ int main(void)
 		BOTH(cookies__twice),
 		BOTH(cookies__never),
 		cmocka_unit_test(streams__all_are_known),
+		cmocka_unit_test(refused__not_for_ever),
 	};
 
 	return cmocka_run_group_tests_name("stress", tests, NULL, NULL);

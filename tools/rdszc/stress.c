@@ -79,8 +79,11 @@ static struct {
 
 static volatile bool stop, serving = true;
 
+/* When a send was taken, of all threads together; atomic. */
+static uint64_t last_taken;
+
 /* How long the end of a stream is waited for, and a send that is refused is tried again. */
-static unsigned int linger_ms = 30000;
+static const unsigned int linger_ms = 30000;
 
 #define ADD(field, n) __atomic_add_fetch(&total.field, n, __ATOMIC_RELAXED)
 #define GET(field) __atomic_load_n(&total.field, __ATOMIC_RELAXED)
@@ -316,6 +319,7 @@ struct sender {
 	bool pending;			/* the next buffer is filled, and waits to be sent */
 	uint32_t length;
 	uint64_t refused;		/* since when, 0: the last send was taken */
+	bool no_memory;			/* why */
 	bool failed;
 };
 
@@ -376,36 +380,43 @@ static ssize_t send_one(struct sender *sender)
 	return sendmsg(sender->fd, &msg, MSG_DONTWAIT | MSG_ZEROCOPY);
 }
 
-/* No memory: others, or messages on their way, may give some back. Not for ever. */
-static void wait_for_memory(struct sender *sender)
+static void not_for_ever(struct sender *sender, int error, uint64_t since)
 {
-	uint64_t now = now_ns();
-
-	ADD(nomem, 1);
-	if (!sender->refused)
-		sender->refused = now;
-	if (now - sender->refused < linger_ms * 1000000ULL)
+	if (now_ns() - since < linger_ms * 1000000ULL)
 		return;
-	fault("send: %s, for %u seconds", strerror(ENOMEM), linger_ms / 1000);
+	fault("send: %s, for %u seconds", strerror(error), linger_ms / 1000);
 	sender->failed = true;
 }
 
 static void send_refused(struct sender *sender)
 {
-	switch (errno) {
+	uint64_t taken = __atomic_load_n(&last_taken, __ATOMIC_RELAXED);
+	int error = errno;
+
+	if (!sender->refused)
+		sender->refused = now_ns();
+	sender->no_memory = error == ENOMEM;
+	/* Where another sender gets on, this one has its turn to come. */
+	if (taken < sender->refused)
+		taken = sender->refused;
+	switch (error) {
 	case ENOBUFS:
 		ADD(congested, 1);
+		not_for_ever(sender, error, taken);
 		break;
 	case EAGAIN:
 		ADD(full, 1);
+		not_for_ever(sender, error, taken);
 		break;
 	case ENOMEM:
-		wait_for_memory(sender);
+		/* Others, or messages on their way, may give some back. */
+		ADD(nomem, 1);
+		not_for_ever(sender, error, sender->refused);
 		break;
 	case EINTR:
 		break;
 	default:
-		fault("send: %s", strerror(errno));
+		fault("send: %s", strerror(error));
 		sender->failed = true;
 	}
 }
@@ -428,6 +439,8 @@ static bool send_some(struct sender *sender)
 		}
 		sender->pending = false;
 		sender->refused = 0;
+		sender->no_memory = false;
+		__atomic_store_n(&last_taken, now_ns(), __ATOMIC_RELAXED);
 		if (s.zerocopy) {
 			sender->busy[sender->next] = true;
 			sender->out++;
@@ -519,7 +532,8 @@ static void wait_some(struct worker *worker, short events)
 	for (i = 0; i < n; i++) {
 		struct sender *sender = &worker->senders[i];
 
-		bool ready = !sender->busy[sender->next] && !sender->refused && !sender->failed;
+		bool ready = !sender->busy[sender->next] && !sender->no_memory &&
+			     !sender->failed;
 
 		/* One that lacks memory is writable all the time. */
 		list[i] = (struct pollfd){ .fd = sender->fd,
