@@ -288,6 +288,8 @@ static void start_servers(const union address *at)
 		address_set_port(&local, s.port + i);
 		servers[i].fd = rds_socket(&local);
 		set_buffers(servers[i].fd);
+		/* A client that takes no report must not hold up the others. */
+		set_patience(servers[i].fd, SO_SNDTIMEO, now_ns() + 5000000000ULL);
 		servers[i].streams = calloc(SLOTS, sizeof(struct stream));
 		if (!servers[i].streams ||
 		    pthread_create(&servers[i].thread, NULL, serve, &servers[i]))
