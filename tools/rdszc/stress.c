@@ -875,6 +875,8 @@ static error_t parse(int key, char *word, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (s.serve && (!s.has_local || s.has_peer))
 			argp_error(state, "--serve takes one address, ours");
+		if (s.port + s.ports - 1 > 65535)
+			argp_error(state, "the last port is %u", s.port + s.ports - 1);
 		if (s.threads > s.sockets)
 			s.threads = s.sockets;
 		return 0;
