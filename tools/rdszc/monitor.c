@@ -453,7 +453,7 @@ int command_trace(int argc, char **argv)
 	static struct trace t;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &t);
-	catch_interrupts();
+	catch_all_endings();
 	make_instance(&t);
 	if (!settings.json)
 		fputs("tracing, Ctrl-C ends\n", stderr);

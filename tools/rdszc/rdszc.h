@@ -145,6 +145,7 @@ const char *bytes_text(uint64_t bytes);
 const char *time_text(uint64_t ns);
 extern volatile bool interrupted;
 void catch_interrupts(void);
+void catch_all_endings(void);
 
 /* ---- names.c: words for the numbers of <linux/rds_zc_netlink.h> ---- */
 
