@@ -155,13 +155,16 @@ static bool wants_more(const struct until *until, unsigned int seen)
 	return !until->count || seen < until->count;
 }
 
-/* Milliseconds until then, for poll(). */
+/*
+ * Milliseconds until then, for poll(): a second at most. An interrupt just before poll() does not
+ * end it, and long times are no int.
+ */
 static int left_ms(uint64_t end)
 {
 	uint64_t now = now_ns();
 
-	if (!end)
-		return -1;
+	if (!end || now + 1000000000 < end)
+		return 1000;
 	return now >= end ? 0 : (int)((end - now) / 1000000 + 1);
 }
 
