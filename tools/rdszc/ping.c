@@ -193,7 +193,7 @@ int command_ping(int argc, char **argv)
 		if (p.count && p.sent >= p.count)
 			break;
 		if (!interrupted)
-			usleep(p.interval * 1e6);
+			sleep_seconds(p.interval);
 	}
 	summary(&p);
 	/* What was asked last when it was interrupted is not counted. */

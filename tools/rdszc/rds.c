@@ -172,6 +172,15 @@ uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+/* Or until a signal comes; usleep() takes no more than 4294 s. */
+void sleep_seconds(double seconds)
+{
+	struct timespec time = { .tv_sec = seconds };
+
+	time.tv_nsec = (seconds - time.tv_sec) * 1e9;
+	nanosleep(&time, NULL);
+}
+
 /* A number with an optional K, M or G behind it. */
 uint64_t number_parse(const char *text, const char *what, uint64_t low, uint64_t high)
 {

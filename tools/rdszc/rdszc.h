@@ -139,6 +139,7 @@ int rds_family(void);
 int rds_socket(const union address *local);
 
 uint64_t now_ns(void);
+void sleep_seconds(double seconds);
 uint64_t number_parse(const char *text, const char *what, uint64_t low, uint64_t high);
 double seconds_parse(const char *text, const char *what);
 const char *bytes_text(uint64_t bytes);

@@ -172,7 +172,7 @@ static void watch(struct nl *nl, struct stats *s)
 
 	catch_interrupts();
 	for (round = 0; !interrupted && (!s->rounds || round < s->rounds); round++) {
-		usleep(s->interval * 1e6);
+		sleep_seconds(s->interval);
 		read_counters(nl, s);
 		show_changes(s);
 	}
