@@ -206,6 +206,8 @@ int command_monitor(int argc, char **argv)
 
 /* ---- trace ---- */
 
+#define TASK_NAME 16	/* columns */
+
 struct trace {
 	const char *filter;
 	struct until until;
@@ -373,10 +375,10 @@ static bool show_lost(const char *line)
 	return true;
 }
 
-/* " task-pid [cpu] flags seconds: event: name=value ..." */
+/* " task-pid [cpu] flags seconds: event: name=value ..."; a task may be called anything. */
 static void show_trace_line(char *line)
 {
-	char *colon, *event, *field, *save, *stamp, *cpu = strchr(line, '[');
+	char *colon, *event, *field, *save, *stamp, *cpu;
 
 	if (!settings.json) {
 		puts(line);
@@ -384,6 +386,7 @@ static void show_trace_line(char *line)
 	}
 	if (show_lost(line))
 		return;
+	cpu = strlen(line) > TASK_NAME ? strchr(line + TASK_NAME, '[') : NULL;
 	colon = cpu ? strstr(cpu, ": ") : NULL;
 	event = colon ? colon + 2 : NULL;
 	field = event ? strstr(event, ": ") : NULL;
