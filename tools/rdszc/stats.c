@@ -266,6 +266,8 @@ static uint64_t hist_percentile(const uint64_t *counts, uint64_t total, double s
 	uint64_t sum = 0;
 	int i;
 
+	if (!total)
+		return 0;
 	for (i = 0; i < RDSZC_HIST_BUCKETS; i++) {
 		sum += counts[i];
 		if (sum && sum >= total * share)
