@@ -382,8 +382,9 @@ int command_hist(int argc, char **argv)
 		return EXIT_OK;
 	}
 	request = nl_request(&nl, buffer, RDSZC_CMD_HIST_GET, NLM_F_DUMP);
-	if (h.name)
-		mnl_attr_put_strz(request, RDSZC_A_HIST_NAME, h.name);
+	if (h.name &&
+	    !mnl_attr_put_strz_check(request, sizeof(buffer), RDSZC_A_HIST_NAME, h.name))
+		die(EXIT_USAGE, "there is no histogram of that name");
 	nl_dump(&nl, request, show_hist, &h);
 	if (h.empty && !settings.json && !h.prometheus)
 		fputs("Measuring is off by default: rdszc hist --on\n", stderr);
