@@ -445,7 +445,8 @@ static void follow(const struct trace *t)
 		}
 		if (size == sizeof(line) - 1)
 			size = 0;
-		fflush(stdout);
+		if (fflush(stdout) || ferror(stdout))
+			break;
 	}
 	close(poll_fd.fd);
 }
