@@ -11,7 +11,7 @@
 #include "rdszc.h"
 
 #define COLUMNS		32
-#define CELL		64
+#define CELL		80	/* all flags of a socket take 67 */
 
 struct settings settings;
 
