@@ -38,15 +38,26 @@ static bool split(char *text, char **host, char **port)
 	return true;
 }
 
+static uint32_t parse_zone(const char *zone)
+{
+	unsigned long index = if_nametoindex(zone);
+	char *end;
+
+	if (index)
+		return index;
+	index = strtoul(zone, &end, 10);
+	if (!index || index > UINT32_MAX || *end)
+		die(EXIT_USAGE, "there is no interface '%s'", zone);
+	return index;
+}
+
 static bool parse_v6(char *host, struct sockaddr_in6 *in6)
 {
 	char *zone = strchr(host, '%');
 
 	if (zone) {
 		*zone++ = '\0';
-		in6->sin6_scope_id = if_nametoindex(zone);
-		if (!in6->sin6_scope_id)
-			in6->sin6_scope_id = strtoul(zone, NULL, 10);
+		in6->sin6_scope_id = parse_zone(zone);
 	}
 	in6->sin6_family = AF_INET6;
 	return inet_pton(AF_INET6, host, &in6->sin6_addr) == 1;
