@@ -301,6 +301,8 @@ static void doctor__on_arch(void **state)
 	put_program("/usr/bin/make");
 	put("/boot/config-" RELEASE, "CONFIG_CC_VERSION_TEXT=\"clang version 19.1.7\"\n");
 	assert_told(doctor(1), "compiler", "bad", "pacman -S clang");
+	put("/boot/config-" RELEASE, "CONFIG_CC_VERSION_TEXT=\"Debian clang version 14.0.6\"\n");
+	assert_told(doctor(1), "compiler", "bad", "pacman -S clang");
 	assert_told(doctor_of("6.12.9-1-lts", 1), "headers", "bad",
 		    "pacman -S linux-lts-headers");
 }
