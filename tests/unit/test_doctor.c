@@ -609,6 +609,10 @@ static void secure_boot__list_cannot_be_read(void **state)
 	take(EFI "mok-variables/MokListRT");
 	put_program("/usr/bin/mokutil");
 	assert_told(doctor(0), "mok", "note", "mokutil --test-key /var/lib/dkms/mok.pub");
+	/* Nor the certificate. */
+	put(EFI "mok-variables/MokListRT", "somebody else's");
+	put("/var/lib/dkms/mok.pub", "");
+	assert_told(doctor(0), "mok", "note", "mokutil --test-key /var/lib/dkms/mok.pub");
 }
 
 static void secure_boot__shim_does_not_validate(void **state)
