@@ -168,6 +168,14 @@ bool rdsz_map_is_bound(struct rdsz_net *rn, const struct in6_addr *ip)
 	return bound;
 }
 
+/* Is any port congested? */
+bool rdsz_map_any(const struct rdsz_map *map)
+{
+	const unsigned long *bits = READ_ONCE(map->bits);
+
+	return bits != rdsz_map_clear && memchr_inv(bits, 0, RDSZ_MAP_BYTES);
+}
+
 bool rdsz_map_test(const struct rdsz_map *map, __be16 port)
 {
 	return test_bit_le(ntohs(port), READ_ONCE(map->bits));
@@ -206,6 +214,7 @@ static void rdsz_map_send(struct rdsz_map *map)
 	while ((conn = rdsz_conn_next(map->rn, conn))) {
 		if (conn->local_map != map || conn->ops != &rdsz_tcp_transport)
 			continue;
+		smp_mb__before_atomic();	/* the map, then the bit, then whether it is up */
 		if (!test_and_set_bit(RDSZ_PATH_MAP_DUE, &conn->path.flags))
 			rdsz_stat_inc(map->rn, cong_update_queued);
 		if (rdsz_path_is_up(&conn->path))

@@ -85,6 +85,7 @@ void rdsz_conn_proved(struct rdsz_conn *conn)
 	if (READ_ONCE(conn->proven))
 		return;
 	WRITE_ONCE(conn->proven, true);
+	smp_mb();	/* proven, then what else it leads to: pairs with rdsz_idle_sent_away() */
 	rdsz_net_queue_delayed_work(conn->rn, &conn->rn->pending_work, 0);
 }
 
@@ -378,14 +379,13 @@ static bool rdsz_conn_leave(struct rdsz_net *rn, struct rdsz_conn *conn)
 static bool rdsz_conn_was_heard(struct rdsz_conn *conn)
 {
 	struct rdsz_path *path;
-	bool heard = conn->tomb;
+	bool up = false;
 	int i;
 
-	if (conn->ops->type != RDSZ_TRANS_TCP || !READ_ONCE(conn->proven))
-		return false;
 	rdsz_conn_for_each_lane(conn, path, i)
-		heard |= !!path->log.ups;
-	return heard;
+		up |= !!path->log.ups;
+	return conn->ops->type == RDSZ_TRANS_TCP &&
+		(conn->tomb || (up && READ_ONCE(conn->proven)));
 }
 
 /**

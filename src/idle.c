@@ -2,11 +2,11 @@
 /*
  * idle.c - lets go of what nobody has used for net.rds_zc.idle_ms.
  *
- * A conn is idle when all that time no frame came or went, and nothing waits to be delivered. Then
- * the side that owns its TCP connections closes them, if the peer is one of ours and was told of
- * all that it delivered to us; an in-tree peer would dial again at once, and keeps its connection.
- * Nobody brings the connections of an idle conn back before there is something to send. A conn
- * within the namespace has nothing to close.
+ * A conn is idle when all that time no frame came or went, nothing waits to be delivered, and no
+ * port of either end is congested. Then the side that owns its TCP connections closes them, if the
+ * peer is one of ours and was told of all that it delivered to us; an in-tree peer would dial again
+ * at once, and keeps its connection. Nobody brings the connections of an idle conn back before there
+ * is something to send. A conn within the namespace has nothing to close.
  *
  * A conn that was idle and down for as long goes itself. What must not be forgotten with it stays
  * behind as a tombstone, see tombstone.c.
@@ -61,14 +61,35 @@ static void rdsz_idle_close(struct rdsz_conn *conn)
 			rdsz_path_drop(path, RDSZ_DROP_IDLE);
 }
 
-/* The stranger's connection ends and is not dialled again. True if there is nothing left of it. */
+/*
+ * Asked for a connection of ours, never sent a frame, and none came of it. Who took ours and says
+ * nothing is treated as a peer of the in-tree kind, see handshake.c.
+ */
+static bool rdsz_idle_is_stranger(const struct rdsz_conn *conn)
+{
+	return READ_ONCE(conn->unawaited) && !READ_ONCE(conn->proven) &&
+		!rdsz_path_is_up(&conn->path);
+}
+
+/* The stranger is not dialled again. True if there is nothing left of him. */
 static bool rdsz_idle_sent_away(struct rdsz_conn *conn)
 {
 	if (rdsz_conn_is_quiet(conn))
 		return true;
 	WRITE_ONCE(conn->idle, true);
-	rdsz_conn_drop(conn, RDSZ_DROP_IDLE);
+	smp_mb();	/* pairs with rdsz_conn_proved(): whoever is second sees the other's word */
+	if (READ_ONCE(conn->proven))
+		WRITE_ONCE(conn->idle, false);
+	else
+		rdsz_conn_drop(conn, RDSZ_DROP_IDLE);
 	return false;
+}
+
+/* Somebody, here or there, may be waiting for a port to clear: this connection is to tell him. */
+static bool rdsz_idle_is_awaited(const struct rdsz_conn *conn)
+{
+	return !rdsz_idle_is_loop(conn) && rdsz_path_is_up(&conn->path) &&
+		(rdsz_map_any(conn->local_map) || rdsz_map_any(conn->peer_map));
 }
 
 /* Returns true if the conn may go altogether. */
@@ -76,11 +97,11 @@ static bool rdsz_idle_look(struct rdsz_conn *conn, unsigned long limit)
 {
 	u64 count = rdsz_idle_count(conn);
 
-	if (!READ_ONCE(conn->proven))
-		return READ_ONCE(conn->unawaited) && rdsz_idle_sent_away(conn);
+	if (rdsz_idle_is_stranger(conn))
+		return rdsz_idle_sent_away(conn);
 	if (!limit)
 		return false;
-	if (count != conn->idle_count || rdsz_conn_is_busy(conn)) {
+	if (count != conn->idle_count || rdsz_conn_is_busy(conn) || rdsz_idle_is_awaited(conn)) {
 		conn->idle_count = count;
 		conn->idle_since = jiffies;
 		WRITE_ONCE(conn->idle, false);
@@ -117,7 +138,7 @@ static void rdsz_idle_work(struct work_struct *work)
 		next = rdsz_conn_next(rn, conn);
 		if (!rdsz_idle_look(conn, limit) || !rdsz_conn_bury(conn)) {
 			any = true;
-			strangers |= !READ_ONCE(conn->proven);
+			strangers |= rdsz_idle_is_stranger(conn);
 			rdsz_conn_put(conn);
 		}
 		cond_resched();
@@ -147,6 +168,8 @@ void rdsz_idle_start(struct rdsz_net *rn)
 void rdsz_idle_stranger(struct rdsz_conn *conn)
 {
 	WRITE_ONCE(conn->unawaited, true);
+	if (!rdsz_idle_is_stranger(conn))
+		return;
 	rdsz_idle_sent_away(conn);
 	rdsz_idle_soon(conn->rn);
 }

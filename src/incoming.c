@@ -72,7 +72,8 @@ static int rdsz_incoming_append_copy(struct rdsz_incoming *inc, struct sk_buff *
 	if (!last || skb_cloned(last) || skb_tailroom(last) < len) {
 		u32 room = max(len, min(inc->len - at, 2U * RDSZ_CLONE_MIN));
 
-		last = alloc_skb(room, GFP_ATOMIC | __GFP_NOWARN);
+		last = alloc_skb(room, GFP_ATOMIC | __GFP_NOWARN) ?:
+			alloc_skb(len, GFP_ATOMIC | __GFP_NOWARN);
 		if (!last)
 			return -ENOMEM;
 		*rdsz_span(last) = (struct rdsz_skb_span){};

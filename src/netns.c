@@ -49,6 +49,13 @@ void rdsz_net_queue_work(struct rdsz_net *rn, struct work_struct *work)
 	rcu_read_unlock();
 }
 
+/* It waits for a time that is later; not for a thread that is about to run it. */
+static bool rdsz_work_is_later(const struct delayed_work *work, unsigned long delay)
+{
+	return timer_pending(&work->timer) &&
+		time_before(jiffies + delay, READ_ONCE(work->timer.expires));
+}
+
 /**
  * rdsz_net_queue_delayed_work() - the same for work that is to run later
  * @rn: namespace
@@ -62,7 +69,7 @@ void rdsz_net_queue_delayed_work(struct rdsz_net *rn, struct delayed_work *work,
 {
 	rcu_read_lock();
 	if (!READ_ONCE(rn->dying) && !queue_delayed_work(rdsz_wq, work, delay) &&
-	    (!delay || time_before(jiffies + delay, READ_ONCE(work->timer.expires))))
+	    (!delay || rdsz_work_is_later(work, delay)))
 		mod_delayed_work(rdsz_wq, work, delay);
 	rcu_read_unlock();
 }

@@ -526,6 +526,8 @@ static void rdsz_path_go_up(struct rdsz_path *path)
 	if (!path->index)	/* maps go by lane 0 alone, so they stay in order */
 		set_bit(RDSZ_PATH_MAP_DUE, &path->flags);
 	path->una_moved = jiffies;
+	if (path->conn->ops->type == RDSZ_TRANS_LOOP)	/* it has nobody to be heard from */
+		WRITE_ONCE(path->backoff, 0);
 	rdsz_handshake_begin(path);
 	rdsz_path_set_state(path, RDSZ_PATH_UP);
 	rdsz_log_up(path);

@@ -42,7 +42,6 @@ static void rdsz_peer_error_queue(struct rdsz_sock *rs, const struct rdsz_endpoi
 	memset(serr, 0, sizeof(*serr));
 	serr->ee.ee_errno = err;
 	serr->ee.ee_origin = SO_EE_ORIGIN_LOCAL;
-	WRITE_ONCE(rs->sk.sk_err, err);
 	if (!sock_queue_err_skb(&rs->sk, skb)) {
 		rdsz_stat_inc(rs->rn, peer_errors);
 		rdsz_peer_error_pend(&rs->sk, err);
@@ -51,6 +50,7 @@ static void rdsz_peer_error_queue(struct rdsz_sock *rs, const struct rdsz_endpoi
 	}
 	kfree_skb(skb);
 lost:
+	WRITE_ONCE(rs->sk.sk_err, err);
 	rdsz_stat_inc(rs->rn, peer_errors_lost);
 	rdsz_sock_wake(rs, EPOLLERR);
 }

@@ -57,6 +57,8 @@ static void rdsz_rcvmem_adjust(struct rdsz_sock *rs)
 	bh_lock_sock(sk);
 	if (!sock_owned_by_user(sk))
 		rdsz_rcvmem_charge(rs, want);
+	else if (!want)
+		rs->rcv_cgroup_full = false;	/* no message would say so later */
 	bh_unlock_sock(sk);
 }
 

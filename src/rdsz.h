@@ -1050,6 +1050,7 @@ struct rdsz_map *rdsz_map_get(struct rdsz_net *rn, const struct in6_addr *ip, gf
 int rdsz_map_need_bits(struct rdsz_map *map);
 void rdsz_map_put(struct rdsz_map *map);
 bool rdsz_map_is_bound(struct rdsz_net *rn, const struct in6_addr *ip);
+bool rdsz_map_any(const struct rdsz_map *map);
 bool rdsz_map_test(const struct rdsz_map *map, __be16 port);
 void rdsz_cong_set_local(struct rdsz_sock *rs, bool congested);
 int rdsz_cong_received(struct rdsz_conn *conn, struct rdsz_incoming *inc);

@@ -191,18 +191,19 @@ static int rdsz_tcp_bind_port(struct rdsz_path *path, struct socket *sock, unsig
 static int rdsz_tcp_bind_local(struct rdsz_path *path, struct socket *sock)
 {
 	struct net *net = path->conn->rn->net;
-	int low, high, first, nr, start, i, err;
+	int low, high, first, nr, start, i, err, tries = 0;
 
 	inet_get_local_port_range(net, &low, &high);
 	first = low + ((path->index - low) & (RDSZ_MAX_LANES - 1));
 	nr = first <= high ? (high - first) / RDSZ_MAX_LANES + 1 : 0;
 	start = nr ? get_random_u32() % nr : 0;
 	sock_set_reuseaddr(sock->sk);
-	for (i = 0; i < min(nr, RDSZ_PORT_TRIES); i++) {
+	for (i = 0; i < nr && tries < RDSZ_PORT_TRIES; i++) {
 		int port = first + (start + i) % nr * RDSZ_MAX_LANES;
 
 		if (inet_is_local_reserved_port(net, port))
 			continue;
+		tries++;
 		err = rdsz_tcp_bind_port(path, sock, port);
 		if (err != -EADDRINUSE && err != -EACCES)
 			return err;

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,6 +125,39 @@ static void waiting__is_no_idleness(void **state)
  * Pauses around idle_ms: every step of closing and letting go meets a message. A kernel so slow
  * that the first frame comes later than idle_ms after its connection would never get anywhere.
  */
+static void *send_one(void *argument)
+{
+	struct ends *ends = argument;
+	static unsigned char one[SIZE];
+
+	return (void *)(uintptr_t)(rds_send(ends->tx, one, SIZE, &ends->far, 0) == SIZE);
+}
+
+/* Nothing goes between the two, but a sender waits for the port to clear: he is told. */
+static void congested__sender_is_told(void **state)
+{
+	struct ends ends = ends_open(state);
+	static unsigned char in[SIZE];
+	struct counters before;
+	pthread_t thread;
+	void *sent;
+
+	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
+	while (rds_send(ends.tx, in, SIZE, &ends.far, MSG_DONTWAIT) == SIZE || errno == EAGAIN)
+		;
+	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(rds_set_timeouts(ends.tx, DEADLINE_USUAL_MS), 0);
+	assert_int_equal(pthread_create(&thread, NULL, send_one, &ends), 0);
+	assert_true(counter_wait(&ends.topology->ns[0], &before, "cong_send_blocked", 1, soon()));
+	usleep(8 * IDLE_MS * 1000);
+	while (rds_recv(ends.rx, in, SIZE, NULL, MSG_DONTWAIT) == SIZE)
+		;
+	pthread_join(thread, &sent);
+	assert_true((uintptr_t)sent);
+	assert_int_equal(counter_moved(&ends.topology->ns[0], &before, "conn_drop_idle"), 0);
+}
+
 static void pauses__lose_and_double_nothing(void **state)
 {
 	struct ends ends = ends_open(state);
@@ -229,9 +263,8 @@ static void tombstone__knows_what_came_before(void **state)
 #define TOMBS_MAX 4096
 #define AT_A_TIME 256	/* debug kernels need 40 ms for each connection */
 
-/* Sends to some addresses from the given one on, and waits until all of it is let go. */
-static void send_away(struct topology *topology, const char *from, uint32_t first,
-		      const struct counters *before)
+/* Sends to some addresses from the given one on; the socket that has sent. */
+static int send_to_many(struct topology *topology, const char *from, uint32_t first)
 {
 	union rds_addr near, away = rds_addr(from, PEER_PORT);
 	const uint32_t base = ntohl(away.in.sin_addr.s_addr);
@@ -242,19 +275,70 @@ static void send_away(struct topology *topology, const char *from, uint32_t firs
 		away.in.sin_addr.s_addr = htonl(base + i);
 		assert_int_equal(rds_send(fd, NULL, 0, &away, MSG_DONTWAIT), 0);
 	}
-	topology_close(topology, fd);
-	assert_true(counter_wait(&topology->ns[0], before, "conn_reaped", first + AT_A_TIME,
-				 soon()));
+	return fd;
 }
 
-/* The far end has all addresses of 10.99.0.0/16, and takes connections to them. */
-static void have_many_addresses(struct topology *topology)
+/*
+ * All of those are connected, once each, and by the map that comes the other end is one of in-tree
+ * RDS, so that TCP's acknowledgement ends each message. The connections.
+ */
+static void take_all(const struct netns *near, const struct counters *before, int listener,
+		     int fds[])
 {
-	topology_sysctl(topology, "max_paths", 1);
-	topology_sysctl(topology, "tcp_listen", 1);
+	struct deadline deadline = soon();
+	int count = 0;
+
+	while (count < AT_A_TIME ||
+	       counter_moved(near, before, "cong_update_received") < AT_A_TIME) {
+		fds[count] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fds[count] >= 0) {
+			assert_int_equal(wire_send_map(fds[count++]), 0);
+			continue;
+		}
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+/* Nobody sends any more; who tries to connect again is hung up on, until all is let go. */
+static void let_go(const struct netns *near, int listener, const struct counters *before,
+		   uint32_t count)
+{
+	struct deadline deadline = soon();
+	int fd;
+
+	while (counter_moved(near, before, "conn_reaped") < count) {
+		fd = listener >= 0 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+		if (fd >= 0) {
+			close(fd);
+			continue;
+		}
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+}
+
+/* The far end has all addresses of 10.99.0.0/16, and no RDS: others take the connections. */
+static int have_many_addresses(struct topology *topology)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(RDS_TCP_PORT) };
+	int fd = netns_in(&topology->ns[1], socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(fd, 2 * AT_A_TIME), 0);
 	assert_int_equal(link_add_address(&topology->ns[1], "lo", "10.99.0.1", 16), 0);
 	assert_int_equal(netns_in(&topology->ns[0],
 				  system("ip route add 10.99.0.0/16 via 10.77.1.2")), 0);
+	return fd;
+}
+
+/* Each tries to connect once a second, so that one try is enough. */
+static void make_idle_soon(const struct netns *ns)
+{
+	assert_int_equal(netns_sysctl_set(ns, "idle_ms", IDLE_MS), 0);
+	assert_int_equal(netns_sysctl_set(ns, "reconnect_max_delay_ms", 1000), 0);
+	assert_int_equal(netns_sysctl_set(ns, "reconnect_min_delay_ms", 1000), 0);
 }
 
 /* A namespace remembers so many; the oldest of more are forgotten. */
@@ -263,15 +347,24 @@ static void tombstone__the_oldest_goes(void **state)
 	struct topology *topology = *state;
 	const struct netns *near = &topology->ns[0];
 	const uint32_t count = TOMBS_MAX + AT_A_TIME;
-	struct counters before;
-	uint32_t i;
+	int listener = have_many_addresses(topology);
+	int fds[AT_A_TIME + 1], fd;
+	struct counters before, before_batch;
+	uint32_t i, j;
 
-	have_many_addresses(topology);
-	assert_int_equal(netns_sysctl_set(near, "idle_ms", IDLE_MS), 0);
+	make_idle_soon(near);
 	assert_int_equal(counters_read(near, &before), 0);
-	for (i = 0; i < count; i += AT_A_TIME)
-		send_away(topology, "10.99.0.2", i, &before);
+	for (i = 0; i < count; i += AT_A_TIME) {
+		assert_int_equal(counters_read(near, &before_batch), 0);
+		fd = send_to_many(topology, "10.99.0.2", i);
+		take_all(near, &before_batch, listener, fds);
+		topology_close(topology, fd);
+		for (j = 0; j < AT_A_TIME; j++)
+			close(fds[j]);
+		let_go(near, listener, &before, i + AT_A_TIME);
+	}
 	assert_int_equal(counter_moved(near, &before, "conn_forgotten"), count - TOMBS_MAX);
+	close(listener);
 }
 
 /* Peers that were never reached leave none: nobody can have the others forgotten by sending. */
@@ -282,15 +375,15 @@ static void tombstone__not_of_the_unreachable(void **state)
 	struct counters before;
 	uint32_t i;
 
-	assert_int_equal(netns_sysctl_set(near, "idle_ms", IDLE_MS), 0);
-	assert_int_equal(netns_sysctl_set(near, "reconnect_max_delay_ms", 1000), 0);
-	assert_int_equal(netns_sysctl_set(near, "reconnect_min_delay_ms", 1000), 0);
+	make_idle_soon(near);
 	assert_int_equal(counters_read(near, &before), 0);
 	ends_there_and_back(&ends, SIZE, 1);
 	assert_true(counter_wait(near, &before, "conn_reaped", 1, soon()));
 	assert_int_equal(counters_read(near, &before), 0);
-	for (i = 0; i < TOMBS_MAX + AT_A_TIME; i += AT_A_TIME)
-		send_away(ends.topology, "198.18.0.1", i, &before);
+	for (i = 0; i < TOMBS_MAX + AT_A_TIME; i += AT_A_TIME) {
+		topology_close(ends.topology, send_to_many(ends.topology, "198.18.0.1", i));
+		let_go(near, -1, &before, i + AT_A_TIME);
+	}
 	assert_int_equal(counter_moved(near, &before, "conn_forgotten"), 0);
 	ends_there_and_back(&ends, SIZE, 3);
 	assert_int_equal(counter_moved(near, &before, "conn_remembered"), 1);
@@ -324,6 +417,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, unused__stays_with_0, variants_one);
 	SUITE_ADD(&suite, local__is_let_go, loopback);
 	SUITE_ADD(&suite, waiting__is_no_idleness, variants_one);
+	SUITE_ADD(&suite, congested__sender_is_told, variants_wire);
 	SUITE_ADD(&suite, pauses__lose_and_double_nothing, variants_wire);
 	SUITE_ADD(&suite, tombstone__knows_what_came_before, variants_one);
 	SUITE_ADD(&suite, tombstone__the_oldest_goes, variants_one);

@@ -343,6 +343,8 @@ static void order__idle_sockets_move_at_once(void **state)
 	there_and_back(&ends[0], 0);
 	wait_lanes(topology);
 	there_and_back(&ends[0], 1);
+	ends_wait_acknowledged(ends[0].tx);
+	ends_wait_acknowledged(ends[0].rx);
 	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 	for (i = 0; i < FLOWS; i++)
 		there_and_back(&ends[i], 2 + (uint32_t)i);
