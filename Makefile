@@ -31,10 +31,11 @@ all: modules
 modules: probes
 	+$(kbuild) modules
 
-# What this kernel offers, compiled once per kernel and compiler: compat/gen/config.h.
+# What this kernel offers, compiled once per kernel and compiler: compat/gen/config.h. The compiler
+# is that of the module: kbuild has its own, and takes ours from a command line or with make -e.
 probes:
 	+@KERNELDIR='$(KERNELDIR)' COMPAT_FORCE='$(COMPAT_FORCE)' MAKE='$(MAKE)' \
-		CC='$(if $(filter command line environment,$(origin CC)),$(CC))' compat/probe
+		CC='$(if $(filter command override,$(origin CC)),$(CC))' compat/probe
 
 # Works without any kernel headers: dkms calls it whenever it likes.
 clean:

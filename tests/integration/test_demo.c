@@ -106,6 +106,18 @@ static int finish(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 
+static void assert_ends_within(pid_t pid, unsigned int ms)
+{
+	struct deadline deadline = deadline_in(ms);
+	siginfo_t info = { .si_pid = 0 };
+
+	while (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid) {
+		if (deadline_over(&deadline))
+			fail_msg("does not end: %s", output());
+		deadline_step();
+	}
+}
+
 static void assert_says(const char *words)
 {
 	if (!strstr(output(), words))
@@ -211,6 +223,7 @@ static void demo__interrupted(void **state)
 	assert_true(module_loaded());
 	usleep(500000);
 	assert_int_equal(kill(-pid, SIGINT), 0);
+	assert_ends_within(pid, 20000);
 	status = finish(pid);
 	if (status != 130)
 		print_error("%s", text);

@@ -301,6 +301,8 @@ static void doctor__on_arch(void **state)
 	put_program("/usr/bin/make");
 	put("/boot/config-" RELEASE, "CONFIG_CC_VERSION_TEXT=\"clang version 19.1.7\"\n");
 	assert_told(doctor(1), "compiler", "bad", "pacman -S clang");
+	put("/boot/config-" RELEASE, "CONFIG_CC_VERSION_TEXT=\"Debian clang version 14.0.6\"\n");
+	assert_told(doctor(1), "compiler", "bad", "pacman -S clang");
 	assert_told(doctor_of("6.12.9-1-lts", 1), "headers", "bad",
 		    "pacman -S linux-lts-headers");
 }
@@ -606,6 +608,10 @@ static void secure_boot__list_cannot_be_read(void **state)
 	(void)state;
 	take(EFI "mok-variables/MokListRT");
 	put_program("/usr/bin/mokutil");
+	assert_told(doctor(0), "mok", "note", "mokutil --test-key /var/lib/dkms/mok.pub");
+	/* Nor the certificate. */
+	put(EFI "mok-variables/MokListRT", "somebody else's");
+	put("/var/lib/dkms/mok.pub", "");
 	assert_told(doctor(0), "mok", "note", "mokutil --test-key /var/lib/dkms/mok.pub");
 }
 

@@ -2,7 +2,8 @@
 /*
  * What rdszc stress knows of its cookies: a kernel that gives back one it never had, one twice, or
  * not at all, must not go unnoticed. The file is part of this program, with its calls to the kernel
- * in our hands; no kernel does any of this to order.
+ * in our hands; no kernel does any of this to order. What its far end knows of streams; and how
+ * long a sender waits for one that takes nothing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,7 +103,7 @@ static void cookies__all_well(void **state)
 	(void)state;
 	come_back(2, 0);
 	come_back(1, 3);
-	drain_cookies(&sender);
+	drain_cookies(&sender, now_ns() + 50000000);
 	assert_int_equal(GET(cookies), 4);
 	assert_int_equal(sender.out, 0);
 	assert_int_equal(GET(faults), 0);
@@ -142,11 +143,71 @@ static void cookies__twice(void **state)
 static void cookies__never(void **state)
 {
 	(void)state;
-	linger_ms = 50;
 	come_back(0, 1);
-	drain_cookies(&sender);
+	drain_cookies(&sender, now_ns() + 50000000);
 	assert_int_equal(GET(faults), 1);
 	assert_int_equal(sender.out, 2);
+}
+
+/* Three messages of each, in turn. */
+static void take_streams(struct server *server, unsigned int count, uint64_t seed)
+{
+	uint64_t number, random;
+	unsigned int i;
+
+	for (number = 0; number < 3; number++) {
+		for (i = 0, random = seed; i < count; i++) {
+			struct frame frame = { .magic = MAGIC, .kind = KIND_DATA,
+					       .number = number, .length = sizeof(frame),
+					       .stream = next_random(&random) | 1 };
+
+			take(server, &frame, sizeof(frame), NULL);
+		}
+	}
+}
+
+/* As many streams as the manual promises, and again, when those before have ended. */
+static void streams__all_are_known(void **state)
+{
+	struct server server = { .fd = -1, .streams = calloc(SLOTS, sizeof(struct stream)) };
+	uint64_t run;
+
+	(void)state;
+	assert_non_null(server.streams);
+	memset(&total, 0, sizeof(total));
+	take_streams(&server, STREAMS, 4711);
+	for (run = 1; run < 20; run++)
+		take_streams(&server, STREAMS / 4, run);
+	assert_int_equal(GET(faults), 0);
+	free(server.streams);
+}
+
+static bool gives_up(int error, uint64_t refused, uint64_t taken)
+{
+	sender.refused = refused;
+	last_taken = taken;
+	sender.failed = false;
+	errno = error;
+	send_refused(&sender);
+	return sender.failed;
+}
+
+/* Not while it is new, nor while others get on; but that does not help with memory. */
+static void refused__not_for_ever(void **state)
+{
+	static const int reasons[] = { EAGAIN, ENOBUFS, ENOMEM };
+	uint64_t now = now_ns(), before = now - (linger_ms + 1000) * 1000000ULL;
+	size_t i;
+
+	(void)state;
+	memset(&total, 0, sizeof(total));
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		assert_false(gives_up(reasons[i], 0, before));
+		assert_false(gives_up(reasons[i], now, before));
+		assert_int_equal(GET(faults), i);
+		assert_true(gives_up(reasons[i], before, before));
+		assert_int_equal(gives_up(reasons[i], before, now), reasons[i] == ENOMEM);
+	}
 }
 
 /* The other way of asking for them has its own reader. */
@@ -162,6 +223,8 @@ int main(void)
 		BOTH(cookies__unknown),
 		BOTH(cookies__twice),
 		BOTH(cookies__never),
+		cmocka_unit_test(streams__all_are_known),
+		cmocka_unit_test(refused__not_for_ever),
 	};
 
 	return cmocka_run_group_tests_name("stress", tests, NULL, NULL);

@@ -212,15 +212,35 @@ local function add_payload(tvb, tree, kind)
 		tree:add(f.payload, tvb(HEADER, length))
 		return nil
 	end
-	if length ~= MAP_BYTES then
+	if tvb(16, 4):uint() ~= MAP_BYTES then
 		tree:add_proto_expert_info(e.map)
 		return nil
+	end
+	if length < MAP_BYTES then
+		return "cut by the capture"
 	end
 	return add_map(tvb(HEADER, length), tree) .. " congested"
 end
 
--- One whole frame. Returns the bytes it took.
+local function show_info(pinfo, text)
+	pinfo.cols.protocol = "RDS"
+	local separator = pinfo.private.rds_zc_shown and "; " or ""
+	pinfo.cols.info:append(separator .. text)
+	pinfo.private.rds_zc_shown = "1"
+end
+
+-- What cannot be read of a capture with a limit.
+local function add_cut(tvb, pinfo, root)
+	root:add(rds, tvb()):append_text(", cut by the capture")
+	show_info(pinfo, "cut by the capture")
+	return tvb:len()
+end
+
+-- One whole frame, or what a capture with a limit has of it. Returns the bytes it took.
 local function dissect_frame(tvb, pinfo, root)
+	if tvb:len() < HEADER then
+		return add_cut(tvb, pinfo, root)
+	end
 	local kind = kind_of(tvb)
 	local tree = root:add(rds, tvb())
 	local again = math.floor(tvb(24, 1):uint() / 4) % 2 == 1 and kind ~= KIND.MAP
@@ -245,22 +265,44 @@ local function dissect_frame(tvb, pinfo, root)
 		tree:add_proto_expert_info(e.again)
 	end
 	tree:append_text(", " .. table.concat(words, " "))
-	pinfo.cols.protocol = "RDS"
-	local separator = pinfo.private.rds_zc_shown and "; " or ""
-	pinfo.cols.info:append(separator .. table.concat(words, " "))
-	pinfo.private.rds_zc_shown = "1"
+	show_info(pinfo, table.concat(words, " "))
 	return tvb:len()
 end
 
 -- A length that cannot be meant must not make Wireshark wait for a gigabyte.
 local function frame_length(tvb, _, offset)
+	if tvb:len() < offset + 20 then
+		return HEADER
+	end
 	local length = tvb(offset + 16, 4):uint()
 
 	return HEADER + (length <= MAX_PAYLOAD and length or 0)
 end
 
+-- What a capture with a limit has of a segment: nothing is put together there, so it may begin
+-- within a frame, where no header is.
+local function dissect_cut(tvb, pinfo, tree)
+	local at = 0
+
+	while at < tvb:len() do
+		local rest = tvb:len() - at
+		local length = math.min(frame_length(tvb, pinfo, at), rest)
+
+		if rest >= 20 and tvb(at + 16, 4):uint() > MAX_PAYLOAD then
+			add_cut(tvb(at):tvb(), pinfo, tree)
+			return
+		end
+		dissect_frame(tvb(at, length):tvb(), pinfo, tree)
+		at = at + length
+	end
+end
+
 function rds.dissector(tvb, pinfo, tree)
 	pinfo.cols.info = ""
+	if tvb:len() < tvb:reported_len() then
+		dissect_cut(tvb, pinfo, tree)
+		return tvb:len()
+	end
 	dissect_tcp_pdus(tvb, tree, HEADER, frame_length, dissect_frame)
 	if pinfo.desegment_len > 0 then
 		local rest = tvb:len() - pinfo.desegment_offset

@@ -164,6 +164,9 @@ static void kernel_compiler(const char *release, char *name, size_t size)
 	while (file && fgets(line, sizeof(line), file))
 		if (sscanf(line, "CONFIG_CC_VERSION_TEXT=\"%63[^ \"]", name) == 1)
 			break;
+	/* "Debian clang version 14.0.6": the first word is who built it. */
+	if (*name && strstr(line, "clang version "))
+		snprintf(name, size, "clang");
 	if (file)
 		fclose(file);
 	name[size - 1] = '\0';

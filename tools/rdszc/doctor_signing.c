@@ -90,10 +90,11 @@ static int is_on(const char *list, const struct blob *key)
 	return found;
 }
 
+/* -1, too, where the certificate cannot be read. */
 static int is_enrolled(const char *path)
 {
 	struct blob key = read_blob(at("%s", path));
-	int found = 0;
+	int found = -1;
 
 	if (key.size) {
 		found = is_on(at(EFI "/mok-variables/MokListRT"), &key);
@@ -169,7 +170,8 @@ static void check_key(const char *key)
 		return;
 	default:
 		snprintf(command, sizeof(command), "%smokutil --test-key %s", first, key);
-		tell(NOTE, "mok", command, "the machine's list of keys cannot be read here");
+		tell(NOTE, "mok", command,
+		     "the key of dkms or the machine's list of keys cannot be read here");
 	}
 }
 

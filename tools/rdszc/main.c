@@ -35,6 +35,16 @@ static void usage(FILE *out)
 	fputs("\nAll commands take -j (JSON, one object a line) and --help.\n", out);
 }
 
+/* What could not be written was not told: no success. */
+static int written(int status)
+{
+	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_OK) {
+		warn("the output could not be written");
+		return EXIT_SYSTEM;
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static char name[64];
@@ -58,7 +68,7 @@ int main(int argc, char **argv)
 			continue;
 		snprintf(name, sizeof(name), "rdszc %s", commands[i].name);
 		argv[1] = name;
-		return commands[i].run(argc - 1, argv + 1);
+		return written(commands[i].run(argc - 1, argv + 1));
 	}
 	fprintf(stderr, "rdszc: there is no command '%s'\n", argv[1]);
 	usage(stderr);

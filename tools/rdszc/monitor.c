@@ -155,13 +155,16 @@ static bool wants_more(const struct until *until, unsigned int seen)
 	return !until->count || seen < until->count;
 }
 
-/* Milliseconds until then, for poll(). */
+/*
+ * Milliseconds until then, for poll(): a second at most. An interrupt just before poll() does not
+ * end it, and long times are no int.
+ */
 static int left_ms(uint64_t end)
 {
 	uint64_t now = now_ns();
 
-	if (!end)
-		return -1;
+	if (!end || now + 1000000000 < end)
+		return 1000;
 	return now >= end ? 0 : (int)((end - now) / 1000000 + 1);
 }
 
@@ -202,6 +205,8 @@ int command_monitor(int argc, char **argv)
 }
 
 /* ---- trace ---- */
+
+#define TASK_NAME 16	/* columns */
 
 struct trace {
 	const char *filter;
@@ -370,10 +375,10 @@ static bool show_lost(const char *line)
 	return true;
 }
 
-/* " task-pid [cpu] flags seconds: event: name=value ..." */
+/* " task-pid [cpu] flags seconds: event: name=value ..."; a task may be called anything. */
 static void show_trace_line(char *line)
 {
-	char *colon, *event, *field, *save, *stamp, *cpu = strchr(line, '[');
+	char *colon, *event, *field, *save, *stamp, *cpu;
 
 	if (!settings.json) {
 		puts(line);
@@ -381,6 +386,7 @@ static void show_trace_line(char *line)
 	}
 	if (show_lost(line))
 		return;
+	cpu = strlen(line) > TASK_NAME ? strchr(line + TASK_NAME, '[') : NULL;
 	colon = cpu ? strstr(cpu, ": ") : NULL;
 	event = colon ? colon + 2 : NULL;
 	field = event ? strstr(event, ": ") : NULL;
@@ -439,7 +445,8 @@ static void follow(const struct trace *t)
 		}
 		if (size == sizeof(line) - 1)
 			size = 0;
-		fflush(stdout);
+		if (fflush(stdout) || ferror(stdout))
+			break;
 	}
 	close(poll_fd.fd);
 }
@@ -453,7 +460,7 @@ int command_trace(int argc, char **argv)
 	static struct trace t;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &t);
-	catch_interrupts();
+	catch_all_endings();
 	make_instance(&t);
 	if (!settings.json)
 		fputs("tracing, Ctrl-C ends\n", stderr);

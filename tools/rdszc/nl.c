@@ -155,6 +155,16 @@ static void tell_rows(const struct answer *answer,
 	}
 }
 
+static void die_refused(const struct answer *answer)
+{
+	/* There are words for a name that is not known, none for a family that has gone. */
+	if (answer->error == ENOENT && !*answer->words)
+		die(EXIT_NO_MODULE, "rds_zc is not loaded any more");
+	die(answer->error == ENOENT ? EXIT_USAGE : exit_status(answer->error),
+	    "the kernel refuses: %s%s%s", strerror(answer->error), *answer->words ? ": " : "",
+	    answer->words);
+}
+
 void nl_dump(struct nl *nl, struct nlmsghdr *request,
 	     void (*row)(const struct attrs *attrs, void *arg), void *arg)
 {
@@ -164,11 +174,8 @@ void nl_dump(struct nl *nl, struct nlmsghdr *request,
 	for (tries = 1; ; tries++) {
 		memset(&answer, 0, sizeof(answer));
 		ask(nl, request, &answer);
-		/* What is asked for by name and is not there: the command line is wrong. */
 		if (answer.error)
-			die(answer.error == ENOENT ? EXIT_USAGE : exit_status(answer.error),
-			    "the kernel refuses: %s%s%s", strerror(answer.error),
-			    *answer.words ? ": " : "", answer.words);
+			die_refused(&answer);
 		if (!answer.interrupted)
 			break;
 		if (tries == TRIES) {

@@ -11,7 +11,7 @@
 #include "rdszc.h"
 
 #define COLUMNS		32
-#define CELL		64
+#define CELL		80	/* all flags of a socket take 67 */
 
 struct settings settings;
 
@@ -102,18 +102,38 @@ const char *paint(const char *color, const char *text)
 
 static bool json_first;
 
+/* Bytes of the character at text, which is no ASCII; 0 if it is not well-formed UTF-8. */
+static int utf8_length(const unsigned char *text)
+{
+	int length = *text < 0xc2 ? 0 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : *text < 0xf5 ? 4 : 0;
+	int i;
+
+	/* No longer than need be, no surrogates, nothing over U+10FFFF. */
+	if ((*text == 0xe0 && text[1] < 0xa0) || (*text == 0xed && text[1] > 0x9f) ||
+	    (*text == 0xf0 && text[1] < 0x90) || (*text == 0xf4 && text[1] > 0x8f))
+		return 0;
+	for (i = 1; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
 static void json_string(const char *text)
 {
 	putchar('"');
-	for (; *text; text++) {
+	while (*text) {
 		unsigned char c = *text;
+		int length = c < 0x80 ? 1 : utf8_length((const unsigned char *)text);
 
 		if (c == '"' || c == '\\')
 			printf("\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			printf("\\u%04x", c);
+		else if (!length)
+			fputs("\\ufffd", stdout);
 		else
-			putchar(c);
+			fwrite(text, 1, length, stdout);
+		text += length ? length : 1;
 	}
 	putchar('"');
 }

@@ -113,10 +113,11 @@ static bool wait_answer(struct ping *p, uint64_t end)
 	struct pollfd poll_fd = { .fd = p->fd, .events = POLLIN };
 
 	while (!interrupted) {
-		uint64_t now = now_ns();
+		uint64_t now = now_ns(), left_ms = (end - now) / 1000000 + 1;
 		char byte;
 
-		if (now >= end || poll(&poll_fd, 1, (end - now) / 1000000 + 1) < 0)
+		/* A second at most: an interrupt before poll() does not end it. */
+		if (now >= end || poll(&poll_fd, 1, left_ms < 1000 ? left_ms : 1000) < 0)
 			return false;
 		if ((poll_fd.revents & POLLIN) && recv(p->fd, &byte, 1, MSG_DONTWAIT) >= 0)
 			return true;
@@ -192,7 +193,7 @@ int command_ping(int argc, char **argv)
 		if (p.count && p.sent >= p.count)
 			break;
 		if (!interrupted)
-			usleep(p.interval * 1e6);
+			sleep_seconds(p.interval);
 	}
 	summary(&p);
 	/* What was asked last when it was interrupted is not counted. */

@@ -38,15 +38,26 @@ static bool split(char *text, char **host, char **port)
 	return true;
 }
 
+static uint32_t parse_zone(const char *zone)
+{
+	unsigned long index = if_nametoindex(zone);
+	char *end;
+
+	if (index)
+		return index;
+	index = strtoul(zone, &end, 10);
+	if (!index || index > UINT32_MAX || *end)
+		die(EXIT_USAGE, "there is no interface '%s'", zone);
+	return index;
+}
+
 static bool parse_v6(char *host, struct sockaddr_in6 *in6)
 {
 	char *zone = strchr(host, '%');
 
 	if (zone) {
 		*zone++ = '\0';
-		in6->sin6_scope_id = if_nametoindex(zone);
-		if (!in6->sin6_scope_id)
-			in6->sin6_scope_id = strtoul(zone, NULL, 10);
+		in6->sin6_scope_id = parse_zone(zone);
 	}
 	in6->sin6_family = AF_INET6;
 	return inet_pton(AF_INET6, host, &in6->sin6_addr) == 1;
@@ -172,6 +183,15 @@ uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+/* Or until a signal comes; usleep() takes no more than 4294 s. */
+void sleep_seconds(double seconds)
+{
+	struct timespec time = { .tv_sec = seconds };
+
+	time.tv_nsec = (seconds - time.tv_sec) * 1e9;
+	nanosleep(&time, NULL);
+}
+
 /* A number with an optional K, M or G behind it. */
 uint64_t number_parse(const char *text, const char *what, uint64_t low, uint64_t high)
 {
@@ -251,11 +271,22 @@ static void on_signal(int signal)
 	interrupted = true;
 }
 
-/* Ctrl-C ends the loop, not the program: the summary still comes. */
+/* Ctrl-C ends the loop, not the program: the summary still comes. The second one does not wait. */
 void catch_interrupts(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+}
+
+/* For what must be removed at the end, whatever ends it. */
+void catch_all_endings(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	struct sigaction action = { .sa_handler = on_signal };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, NULL);
 }

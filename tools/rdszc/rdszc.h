@@ -139,12 +139,14 @@ int rds_family(void);
 int rds_socket(const union address *local);
 
 uint64_t now_ns(void);
+void sleep_seconds(double seconds);
 uint64_t number_parse(const char *text, const char *what, uint64_t low, uint64_t high);
 double seconds_parse(const char *text, const char *what);
 const char *bytes_text(uint64_t bytes);
 const char *time_text(uint64_t ns);
 extern volatile bool interrupted;
 void catch_interrupts(void);
+void catch_all_endings(void);
 
 /* ---- names.c: words for the numbers of <linux/rds_zc_netlink.h> ---- */
 

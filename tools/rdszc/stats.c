@@ -172,7 +172,7 @@ static void watch(struct nl *nl, struct stats *s)
 
 	catch_interrupts();
 	for (round = 0; !interrupted && (!s->rounds || round < s->rounds); round++) {
-		usleep(s->interval * 1e6);
+		sleep_seconds(s->interval);
 		read_counters(nl, s);
 		show_changes(s);
 	}
@@ -266,6 +266,8 @@ static uint64_t hist_percentile(const uint64_t *counts, uint64_t total, double s
 	uint64_t sum = 0;
 	int i;
 
+	if (!total)
+		return 0;
 	for (i = 0; i < RDSZC_HIST_BUCKETS; i++) {
 		sum += counts[i];
 		if (sum && sum >= total * share)
@@ -380,8 +382,9 @@ int command_hist(int argc, char **argv)
 		return EXIT_OK;
 	}
 	request = nl_request(&nl, buffer, RDSZC_CMD_HIST_GET, NLM_F_DUMP);
-	if (h.name)
-		mnl_attr_put_strz(request, RDSZC_A_HIST_NAME, h.name);
+	if (h.name &&
+	    !mnl_attr_put_strz_check(request, sizeof(buffer), RDSZC_A_HIST_NAME, h.name))
+		die(EXIT_USAGE, "there is no histogram of that name");
 	nl_dump(&nl, request, show_hist, &h);
 	if (h.empty && !settings.json && !h.prometheus)
 		fputs("Measuring is off by default: rdszc hist --on\n", stderr);

@@ -36,6 +36,9 @@
 #define MAX_SOCKETS	1024
 #define MAX_DEPTH	4096
 #define STREAMS		4096		/* remembered by a receiving port */
+#define SLOTS		(4 * STREAMS)	/* so many that no WINDOW is full of them */
+#define WINDOW		16		/* slots where a stream can be */
+#define MOMENT_US	10000
 
 enum kind { KIND_DATA = 1, KIND_END, KIND_REPORT };
 
@@ -76,8 +79,11 @@ static struct {
 
 static volatile bool stop, serving = true;
 
+/* When a send was taken, of all threads together; atomic. */
+static uint64_t last_taken;
+
 /* How long the end of a stream is waited for, and a send that is refused is tried again. */
-static unsigned int linger_ms = 30000;
+static const unsigned int linger_ms = 30000;
 
 #define ADD(field, n) __atomic_add_fetch(&total.field, n, __ATOMIC_RELAXED)
 #define GET(field) __atomic_load_n(&total.field, __ATOMIC_RELAXED)
@@ -139,32 +145,36 @@ static void fill(void *data, size_t length, uint64_t *state)
 
 struct stream {
 	uint64_t id, next, bytes, faults;
+	uint64_t used;		/* when, by the clock of its server */
 };
 
 struct server {
 	pthread_t thread;
 	int fd;
 	struct stream *streams;
+	uint64_t clock;		/* counts what came */
 };
 
-/* A table by number, open addressing; the oldest runs are forgotten when it is full. */
+/* A table by number, open addressing; what was quiet for longest is forgotten for a new one. */
 static struct stream *stream_of(struct server *server, uint64_t id)
 {
-	unsigned int i, at = id % STREAMS;
+	struct stream *oldest = &server->streams[id % SLOTS], *stream = oldest;
+	unsigned int i;
 
-	for (i = 0; i < 16; i++, at = (at + 1) % STREAMS) {
-		struct stream *stream = &server->streams[at];
-
-		if (stream->id == id)
-			return stream;
-		if (!stream->id) {
-			stream->id = id;
-			return stream;
-		}
+	for (i = 0; i < WINDOW; i++) {
+		stream = &server->streams[(id + i) % SLOTS];
+		if (!stream->id || stream->id == id)
+			break;
+		if (stream->used < oldest->used)
+			oldest = stream;
 	}
-	memset(&server->streams[at], 0, sizeof(server->streams[at]));
-	server->streams[at].id = id;
-	return &server->streams[at];
+	if (i == WINDOW) {
+		stream = oldest;
+		memset(stream, 0, sizeof(*stream));
+	}
+	stream->id = id;
+	stream->used = ++server->clock;
+	return stream;
 }
 
 static void check_data(struct stream *stream, const struct frame *frame, size_t got)
@@ -257,6 +267,18 @@ static void set_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &s.sndbuf, sizeof(s.sndbuf));
 }
 
+/* A call may take until then, or a moment if that is over: 0 would say for ever. */
+static void set_patience(int fd, int option, uint64_t end)
+{
+	uint64_t now = now_ns(), us = end > now ? (end - now) / 1000 : 0;
+	struct timeval patience;
+
+	if (us < MOMENT_US)
+		us = MOMENT_US;
+	patience = (struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
+	setsockopt(fd, SOL_SOCKET, option, &patience, sizeof(patience));
+}
+
 static void start_servers(const union address *at)
 {
 	union address local = *at;
@@ -266,7 +288,9 @@ static void start_servers(const union address *at)
 		address_set_port(&local, s.port + i);
 		servers[i].fd = rds_socket(&local);
 		set_buffers(servers[i].fd);
-		servers[i].streams = calloc(STREAMS, sizeof(struct stream));
+		/* A client that takes no report must not hold up the others. */
+		set_patience(servers[i].fd, SO_SNDTIMEO, now_ns() + 5000000000ULL);
+		servers[i].streams = calloc(SLOTS, sizeof(struct stream));
 		if (!servers[i].streams ||
 		    pthread_create(&servers[i].thread, NULL, serve, &servers[i]))
 			die(EXIT_SYSTEM, "cannot start a receiver");
@@ -297,6 +321,7 @@ struct sender {
 	bool pending;			/* the next buffer is filled, and waits to be sent */
 	uint32_t length;
 	uint64_t refused;		/* since when, 0: the last send was taken */
+	bool no_memory;			/* why */
 	bool failed;
 };
 
@@ -357,36 +382,43 @@ static ssize_t send_one(struct sender *sender)
 	return sendmsg(sender->fd, &msg, MSG_DONTWAIT | MSG_ZEROCOPY);
 }
 
-/* No memory: others, or messages on their way, may give some back. Not for ever. */
-static void wait_for_memory(struct sender *sender)
+static void not_for_ever(struct sender *sender, int error, uint64_t since)
 {
-	uint64_t now = now_ns();
-
-	ADD(nomem, 1);
-	if (!sender->refused)
-		sender->refused = now;
-	if (now - sender->refused < linger_ms * 1000000ULL)
+	if (now_ns() - since < linger_ms * 1000000ULL)
 		return;
-	fault("send: %s, for %u seconds", strerror(ENOMEM), linger_ms / 1000);
+	fault("send: %s, for %u seconds", strerror(error), linger_ms / 1000);
 	sender->failed = true;
 }
 
 static void send_refused(struct sender *sender)
 {
-	switch (errno) {
+	uint64_t taken = __atomic_load_n(&last_taken, __ATOMIC_RELAXED);
+	int error = errno;
+
+	if (!sender->refused)
+		sender->refused = now_ns();
+	sender->no_memory = error == ENOMEM;
+	/* Where another sender gets on, this one has its turn to come. */
+	if (taken < sender->refused)
+		taken = sender->refused;
+	switch (error) {
 	case ENOBUFS:
 		ADD(congested, 1);
+		not_for_ever(sender, error, taken);
 		break;
 	case EAGAIN:
 		ADD(full, 1);
+		not_for_ever(sender, error, taken);
 		break;
 	case ENOMEM:
-		wait_for_memory(sender);
+		/* Others, or messages on their way, may give some back. */
+		ADD(nomem, 1);
+		not_for_ever(sender, error, sender->refused);
 		break;
 	case EINTR:
 		break;
 	default:
-		fault("send: %s", strerror(errno));
+		fault("send: %s", strerror(error));
 		sender->failed = true;
 	}
 }
@@ -409,6 +441,8 @@ static bool send_some(struct sender *sender)
 		}
 		sender->pending = false;
 		sender->refused = 0;
+		sender->no_memory = false;
+		__atomic_store_n(&last_taken, now_ns(), __ATOMIC_RELAXED);
 		if (s.zerocopy) {
 			sender->busy[sender->next] = true;
 			sender->out++;
@@ -500,7 +534,8 @@ static void wait_some(struct worker *worker, short events)
 	for (i = 0; i < n; i++) {
 		struct sender *sender = &worker->senders[i];
 
-		bool ready = !sender->busy[sender->next] && !sender->refused && !sender->failed;
+		bool ready = !sender->busy[sender->next] && !sender->no_memory &&
+			     !sender->failed;
 
 		/* One that lacks memory is writable all the time. */
 		list[i] = (struct pollfd){ .fd = sender->fd,
@@ -510,10 +545,8 @@ static void wait_some(struct worker *worker, short events)
 }
 
 /* Takes what still comes, until every cookie is back. */
-static void drain_cookies(struct sender *sender)
+static void drain_cookies(struct sender *sender, uint64_t end)
 {
-	uint64_t end = now_ns() + linger_ms * 1000000ULL;
-
 	while (sender->out && now_ns() < end) {
 		struct pollfd poll_fd = { .fd = sender->fd, .events = s.cmsg ? POLLIN : 0 };
 
@@ -524,21 +557,20 @@ static void drain_cookies(struct sender *sender)
 		fault("%u cookies never came back", sender->out);
 }
 
-static bool ask_report(struct sender *sender, struct frame *answer)
+static bool ask_report(struct sender *sender, struct frame *answer, uint64_t end)
 {
 	struct frame frame = { .magic = MAGIC, .kind = KIND_END, .stream = sender->stream,
 			       .number = sender->number, .length = sizeof(frame) };
-	struct timeval patience = { .tv_sec = linger_ms / 1000 };
 	ssize_t got;
 
-	setsockopt(sender->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	setsockopt(sender->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	set_patience(sender->fd, SO_SNDTIMEO, end);
 	if (sendto(sender->fd, &frame, sizeof(frame), 0, &sender->to.sa,
 		   address_length(&sender->to)) < 0) {
 		fault("the end could not be told to %s: %s", address_text(&sender->to, true),
 		      strerror(errno));
 		return false;
 	}
+	set_patience(sender->fd, SO_RCVTIMEO, end);
 	do {
 		got = recv(sender->fd, answer, sizeof(*answer), 0);
 	} while (got >= 0 && (got != sizeof(*answer) || answer->magic != MAGIC ||
@@ -562,12 +594,12 @@ static void compare_report(const struct sender *sender, const struct frame *answ
 		fault("the far end saw %llu faults", (unsigned long long)answer->faults);
 }
 
-static void finish(struct sender *sender)
+static void finish(struct sender *sender, uint64_t end)
 {
 	struct frame answer;
 
-	drain_cookies(sender);
-	if (!sender->failed && ask_report(sender, &answer))
+	drain_cookies(sender, end);
+	if (!sender->failed && ask_report(sender, &answer, end))
 		compare_report(sender, &answer);
 	close(sender->fd);
 	munmap(sender->buffers, buffer_size() * s.depth);
@@ -588,6 +620,7 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned int i;
+	uint64_t end;
 
 	while (!stop && !all_sent(worker)) {
 		bool any = false;
@@ -599,8 +632,10 @@ static void *work(void *arg)
 		if (!any)
 			wait_some(worker, POLLOUT);
 	}
+	/* One for all: waits for a peer that is gone must not add up. */
+	end = now_ns() + linger_ms * 1000000ULL;
 	for (i = 0; i < worker->count; i++)
-		finish(&worker->senders[i]);
+		finish(&worker->senders[i], end);
 	return NULL;
 }
 
@@ -840,6 +875,8 @@ static error_t parse(int key, char *word, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (s.serve && (!s.has_local || s.has_peer))
 			argp_error(state, "--serve takes one address, ours");
+		if (s.port + s.ports - 1 > 65535)
+			argp_error(state, "the last port is %u", s.port + s.ports - 1);
 		if (s.threads > s.sockets)
 			s.threads = s.sockets;
 		return 0;
