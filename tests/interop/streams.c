@@ -56,7 +56,7 @@ bool peer_is_7_or_newer(void)
 
 uint32_t streams_gaps_of_in_tree(void)
 {
-	return peer_is_7_or_newer() ? 0 : 42;
+	return peer_is_7_or_newer() ? 0 : 106;
 }
 
 /* For each of the streams, some of which may be long. */
