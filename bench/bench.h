@@ -91,7 +91,7 @@ struct conn {
 	uint32_t tx_len, tx_done;
 	uint64_t tx_ns;			/* in send calls for it */
 	uint32_t tx_seq;		/* messages started */
-	bool blocked;			/* the last send was refused: wait for EPOLLOUT */
+	bool blocked;			/* the last send left something: wait for EPOLLOUT */
 	bool watched_for_room;		/* which is so already */
 	bool congested;			/* or by a full receiver: try again soon */
 	bool last_sent;
@@ -151,6 +151,7 @@ int tipc_wait(const struct sockaddr_storage *service);
 
 /* transfer.c: one send, receive or reap; 1 done, 0 not now, -1 error */
 int conn_send(struct conn *c);
+bool conn_has_room(const struct conn *c);
 int conn_receive(struct conn *c, bool block);
 int conn_reap(struct conn *c);
 void conn_returned(struct conn *c, uint32_t buffer, bool copied);

@@ -36,7 +36,7 @@ static uint32_t seed(const struct conn *c, uint32_t seq, bool reply)
 
 /* ---- out ---- */
 
-static int free_buffer(struct conn *c)
+static int free_buffer(const struct conn *c)
 {
 	const struct spec *spec = c->w->spec;
 	uint32_t i;
@@ -44,12 +44,16 @@ static int free_buffer(struct conn *c)
 	for (i = 0; i < spec->pool; i++) {
 		uint32_t at = (c->next + i) % spec->pool;
 
-		if (c->pool[at].busy)
-			continue;
-		c->next = at + 1;
-		return (int)at;
+		if (!c->pool[at].busy)
+			return (int)at;
 	}
 	return -1;
+}
+
+/* Is there a message that was begun, or a buffer for another? */
+bool conn_has_room(const struct conn *c)
+{
+	return c->sending >= 0 || free_buffer(c) >= 0;
 }
 
 /* The next message, in a buffer that is ours. */
@@ -63,6 +67,7 @@ static bool start_message(struct conn *c)
 
 	if (at < 0)
 		return false;
+	c->next = at + 1;
 	c->tx_len = c->w->server ? spec->reply : spec->size;
 	c->tx_done = 0;
 	c->tx_ns = 0;
@@ -150,8 +155,10 @@ static int send_by_call(struct conn *c)
 		b->calls++;
 	}
 	c->tx_done += n;
-	if (c->tx_done < c->tx_len)
-		return 1;
+	if (c->tx_done < c->tx_len) {
+		c->blocked = true;	/* TCP takes a part where it has no room for more */
+		return 0;
+	}
 	message_sent(c);
 	return 1;
 }

@@ -123,7 +123,7 @@ static int watch_all(struct worker *w)
 	return w->uring ? watch(w, EPOLL_CTL_ADD, uring_fd(w->uring), EPOLLIN, NULL) : 0;
 }
 
-/* A conn whose last send was refused waits for room, too. */
+/* A conn whose last send was refused, or taken in part, waits for room, too. */
 static int watch_for_room(struct worker *w, struct conn *c)
 {
 	if (c->blocked == c->watched_for_room)
@@ -143,6 +143,14 @@ static int handle(struct worker *w, const struct epoll_event *event)
 	return event->events & EPOLLIN ? receive_some(c, false) : 0;
 }
 
+/* Milliseconds: none where something can be sent at once, for a turn has an end. */
+static int patience(const struct conn *c)
+{
+	if (c->congested)
+		return 1;
+	return !c->blocked && has_to_send(c) && conn_has_room(c) ? 0 : 100;
+}
+
 static int wait_polling(struct worker *w)
 {
 	struct epoll_event events[EVENTS];
@@ -155,8 +163,8 @@ static int wait_polling(struct worker *w)
 
 		if (watch_for_room(w, c) < 0)
 			return -1;
-		if (c->congested)
-			timeout = 1;
+		if (patience(c) < timeout)
+			timeout = patience(c);
 		c->blocked = c->congested = false;
 	}
 	w->f.poll_calls++;
