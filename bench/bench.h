@@ -88,6 +88,7 @@ struct conn {
 	uint32_t unreturned;		/* buffers out by zerocopy */
 	uint32_t since_reap;
 	int sending;			/* buffer on its way, -1 none */
+	int filled;			/* has the contents of the next message, -1 none */
 	uint32_t tx_len, tx_done;
 	uint64_t tx_ns;			/* in send calls for it */
 	uint32_t tx_seq;		/* messages started */
@@ -99,6 +100,7 @@ struct conn {
 	unsigned char *rx;
 	uint32_t rx_len, rx_got;
 	uint32_t rx_seq;		/* messages received */
+	bool unchecked;			/* the last of them */
 	bool last_seen;
 	uint64_t *sent_at;		/* by sequence number, modulo ring */
 	int32_t *sent_by;		/* buffer of it */
@@ -152,6 +154,7 @@ int tipc_wait(const struct sockaddr_storage *service);
 /* transfer.c: one send, receive or reap; 1 done, 0 not now, -1 error */
 int conn_send(struct conn *c);
 bool conn_has_room(const struct conn *c);
+void conn_check(struct conn *c);
 int conn_receive(struct conn *c, bool block);
 int conn_reap(struct conn *c);
 void conn_returned(struct conn *c, uint32_t buffer, bool copied);

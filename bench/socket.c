@@ -68,7 +68,7 @@ struct conn *conn_new(struct worker *w, int index)
 	c->w = w;
 	c->index = index;
 	c->fd = -1;
-	c->sending = -1;
+	c->sending = c->filled = -1;
 	c->pool = calloc(spec->pool, sizeof(*c->pool));
 	c->pool_bytes = each * spec->pool;
 	for (i = 0; i < spec->pool; i++)

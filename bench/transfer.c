@@ -34,6 +34,21 @@ static uint32_t seed(const struct conn *c, uint32_t seq, bool reply)
 	return (c->index * 8111 + seq * 2 + reply) % 65521;
 }
 
+/* The message that was received last, while it is still there. */
+void conn_check(struct conn *c)
+{
+	struct worker *w = c->w;
+	struct header hdr;
+
+	if (!c->unchecked)
+		return;
+	c->unchecked = false;
+	memcpy(&hdr, c->rx, sizeof(hdr));
+	if (pattern_check(c->rx + sizeof(hdr), c->rx_len - sizeof(hdr),
+			  seed(c, hdr.seq, !w->server)) >= 0)
+		w->f.corrupt++;
+}
+
 /* ---- out ---- */
 
 static int free_buffer(const struct conn *c)
@@ -56,17 +71,32 @@ bool conn_has_room(const struct conn *c)
 	return c->sending >= 0 || free_buffer(c) >= 0;
 }
 
-/* The next message, in a buffer that is ours. */
+/* The contents of the next message, in a buffer that is ours; -1: there is none. */
+static int filled_buffer(struct conn *c)
+{
+	const struct worker *w = c->w;
+	const uint32_t len = w->server ? w->spec->reply : w->spec->size;
+
+	if (c->filled >= 0)
+		return c->filled;
+	c->filled = free_buffer(c);
+	if (c->filled >= 0 && w->spec->check)
+		pattern_fill(c->pool[c->filled].data + sizeof(struct header),
+			     len - sizeof(struct header), seed(c, c->tx_seq, w->server));
+	return c->filled;
+}
+
 static bool start_message(struct conn *c)
 {
 	const struct spec *spec = c->w->spec;
 	bool last = !c->w->server && spec->mode == MODE_STREAM && stop_sending;
 	struct header hdr = { .seq = c->tx_seq, .flags = last ? FLAG_LAST : 0 };
-	int at = free_buffer(c);
+	int at = filled_buffer(c);
 	struct buffer *b = &c->pool[at < 0 ? 0 : at];
 
 	if (at < 0)
 		return false;
+	c->filled = -1;
 	c->next = at + 1;
 	c->tx_len = c->w->server ? spec->reply : spec->size;
 	c->tx_done = 0;
@@ -74,9 +104,6 @@ static bool start_message(struct conn *c)
 	c->tx_seq++;
 	c->last_sent = last;
 	memcpy(b->data, &hdr, sizeof(hdr));
-	if (spec->check)
-		pattern_fill(b->data + sizeof(hdr), c->tx_len - sizeof(hdr),
-			     seed(c, hdr.seq, c->w->server));
 	b->seq = hdr.seq;
 	b->calls = 0;
 	b->whole = false;
@@ -103,6 +130,11 @@ static void message_sent(struct conn *c)
 	samples_add(&w->send, c->tx_ns);
 	if (b->busy && w->spec->proto == PROTO_TCP && !by_uring(w->spec) && !b->calls)
 		conn_returned(c, b - c->pool, false);
+	if (!w->server)
+		return;
+	/* Before the next request, not between it and its reply: the client holds the clock. */
+	conn_check(c);
+	filled_buffer(c);
 }
 
 static ssize_t call(struct conn *c, struct buffer *b)
@@ -248,17 +280,6 @@ int conn_reap(struct conn *c)
 
 /* ---- in ---- */
 
-static void check(struct conn *c, const struct header *hdr)
-{
-	struct worker *w = c->w;
-
-	if (hdr->seq != c->rx_seq)
-		w->f.corrupt++;
-	if (w->spec->check && pattern_check(c->rx + sizeof(*hdr), c->rx_len - sizeof(*hdr),
-					    seed(c, hdr->seq, !w->server)) >= 0)
-		w->f.corrupt++;
-}
-
 /* Was the buffer of the request back before, or with, its reply? */
 static void note_early(struct conn *c, uint32_t seq)
 {
@@ -281,20 +302,21 @@ static void message_received(struct conn *c)
 	struct header hdr;
 
 	memcpy(&hdr, c->rx, sizeof(hdr));
-	check(c, &hdr);
+	if (hdr.seq != c->rx_seq)
+		w->f.corrupt++;
+	c->unchecked = w->spec->check;
 	c->rx_got = 0;
 	c->rx_seq++;
 	w->f.received++;
-	if (hdr.flags & FLAG_LAST)
+	if (hdr.flags & FLAG_LAST || !w->server)
 		c->last_seen = true;
 	if (w->server)
 		return;
 	if (w->spec->mode == MODE_RR) {
 		samples_add(&w->rtt, now_ns() - c->sent_at[hdr.seq % c->ring]);
 		note_early(c, hdr.seq);
-	} else {
-		c->last_seen = true;
 	}
+	conn_check(c);
 }
 
 /* 1: a message, or cookies, or a part of a stream. */
@@ -317,6 +339,7 @@ int conn_receive(struct conn *c, bool block)
 		msg.msg_name = &from;
 		msg.msg_namelen = sizeof(from);
 	}
+	conn_check(c);
 	c->w->f.recv_calls++;
 	n = recvmsg(c->fd, &msg, block ? (stream ? MSG_WAITALL : 0) : MSG_DONTWAIT);
 	if (n < 0)

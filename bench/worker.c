@@ -226,11 +226,14 @@ static int loop(struct worker *w)
 void *worker_run(void *arg)
 {
 	struct worker *w = arg;
+	int i;
 
 	w->era = counting_era;
 	w->epoll = -1;
 	if (loop(w) < 0 && !w->error && !stop_now)
 		w->error = "connection lost";
+	for (i = 0; i < w->nr_conns; i++)
+		conn_check(w->conns[i]);
 	if (w->epoll >= 0)
 		close(w->epoll);
 	return NULL;
