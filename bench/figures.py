@@ -8,37 +8,40 @@ import json
 import statistics
 
 
+# What is the same in runs that are compared. A file is a boot; every: cookies are read after so
+# many sends.
+Key = collections.namedtuple(
+    "Key", "mode size depth sockets threads wait peers every checked boot")
+
+
 def read(names):
-    """All objects of some files, one a line."""
+    """All objects of some files, one a line; each knows its file."""
     runs = []
     for name in names:
         with open(name, encoding="ascii") as lines:
-            runs += [json.loads(line) for line in lines]
+            runs += [{**json.loads(line), "boot": name} for line in lines]
     return runs
 
 
 def benchmark(runs):
-    """Runs of rdsz-bench: what is compared, then the variant.
-
-    Compared are mode, size, depth, sockets, threads, wait, peers, and after how many sends the
-    cookies are read.
-    """
+    """Runs of rdsz-bench: what is compared, then the variant."""
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for run in runs:
         if "application" in run:
             continue
-        key = (run["mode"], run["size"], run["depth"], run["sockets"], run["threads"], run["wait"],
-               run.get("peers", 1), run.get("reap_every", 1))
+        key = Key(run["mode"], run["size"], run["depth"], run["sockets"], run["threads"],
+                  run["wait"], run.get("peers", 1), run.get("reap_every", 1),
+                  run.get("checked", False), run["boot"])
         groups[key][label(run["variant"])].append(run)
     return groups
 
 
 def application(runs):
-    """Runs of rdsz-kv by variant and blocks to spare."""
+    """Runs of rdsz-kv by variant, blocks to spare and boot."""
     groups = collections.defaultdict(list)
     for run in runs:
         if "application" in run and "spare" in run:
-            groups[label(run["variant"]), run["spare"]].append(run)
+            groups[label(run["variant"]), run["spare"], run["boot"]].append(run)
     return groups
 
 
