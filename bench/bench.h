@@ -144,7 +144,7 @@ int socket_new(const struct spec *spec);
 int socket_bound(const struct spec *spec, const char *local, uint16_t port);
 int socket_prepare(const struct spec *spec, int fd);
 int server_open(const struct spec *spec, const char *local, struct conn **conns);
-int server_accept(const struct spec *spec, int listener, struct conn **conns);
+int server_accept(const struct spec *spec, int control, int listener, struct conn **conns);
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns);
 
 /* tipc.c */
@@ -218,7 +218,9 @@ bool control_put(int fd, const void *data, size_t len);
 bool control_get(int fd, void *data, size_t len);
 bool control_put_byte(int fd, char byte);
 bool control_get_byte(int fd, char want);
+bool control_patience(int fd, uint64_t ms);
 int control_accept(int listener);
+int control_accept_one(int fd, int listener);
 void sleep_ms(uint32_t ms);
 int control_connect(const char *address, uint16_t port);
 int control_serve(const char *address, uint16_t port, bool once,

@@ -6,7 +6,7 @@
  *   struct spec     ->
  *                   <-     1 once its sockets are there (0: failed)
  *   (connects)
- *   'r'             ->     starts its workers
+ *   'r'             ->     starts its workers ('x': no connection, the run is over)
  *                   <-     1
  *   'm'             ->     the warm-up is over, count from here
  *                   <-     1
@@ -109,20 +109,35 @@ static const char *side_end(struct side *s, struct figures *f)
 
 /* ---- server ---- */
 
+/* Its sockets, and those of the client connected to them; the client knows whether it worked. */
+static bool server_ready(int fd, struct side *s, const char *local)
+{
+	int listener = server_open(&s->spec, local, s->conns);
+	bool good;
+
+	control_put_byte(fd, listener >= 0);
+	if (listener < 0)
+		return false;
+	good = !server_accept(&s->spec, fd, listener, s->conns);
+	if (!control_get_byte(fd, 'r'))
+		return false;
+	if (!good)
+		control_put_byte(fd, 0);
+	return good;
+}
+
 static void serve_run(int fd, struct side *s, const char *local)
 {
 	struct figures f = {};
-	int listener = server_open(&s->spec, local, s->conns);
 	const char *error;
 
-	control_put_byte(fd, listener >= 0);
-	if (listener < 0 || server_accept(&s->spec, listener, s->conns) ||
-	    !control_get_byte(fd, 'r'))
+	if (!server_ready(fd, s, local))
 		return;
 	if (!side_start(s))
 		exit(1);
 	side_mark(s);
 	control_put_byte(fd, 1);
+	control_patience(fd, s->spec.ms + s->spec.warmup_ms);
 	if (control_get_byte(fd, 'm')) {
 		side_mark(s);
 		control_put_byte(fd, 1);
@@ -193,6 +208,8 @@ int control_run(int fd, const struct spec *spec, const char *local, const char *
 		error = "no connection";
 		if (!client_open(spec, local, peer, s->conns))
 			error = client_run(fd, s, o);
+		else
+			control_put_byte(fd, 'x');
 	}
 	if (!error && o->client.corrupt + o->server.corrupt)
 		error = "contents, order or cookies were wrong";

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,14 @@ bool control_get_byte(int fd, char want)
 	char byte;
 
 	return control_get(fd, &byte, 1) && byte == want;
+}
+
+/* Nobody waits for ever for a side that has died: @ms of a run, and two minutes. */
+bool control_patience(int fd, uint64_t ms)
+{
+	struct timeval timeout = { .tv_sec = 120 + (time_t)(ms / 1000) };
+
+	return !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 }
 
 static int control_socket(const char *text, uint16_t port, struct sockaddr_in *sin)
@@ -73,6 +82,22 @@ int control_accept(int listener)
 	return fd;
 }
 
+/*
+ * A connection of the run, or -1: the client has said something, and who has all its connections
+ * says so last.
+ */
+int control_accept_one(int fd, int listener)
+{
+	struct pollfd both[] = { { .fd = listener, .events = POLLIN },
+				 { .fd = fd, .events = POLLIN } };
+
+	if (poll(both, 2, 120000) <= 0)
+		return -1;
+	if (!(both[0].revents & POLLIN) && poll(both, 1, 0) <= 0)
+		return -1;
+	return accept(listener, NULL, NULL);
+}
+
 /* One client program after the other, or only the first; each until it hangs up. */
 int control_serve(const char *address, uint16_t port, bool once,
 		  void (*runs)(int fd, const char *local))
@@ -85,6 +110,7 @@ int control_serve(const char *address, uint16_t port, bool once,
 		fd = control_accept(listener);
 		if (fd < 0)
 			return -1;
+		control_patience(fd, 0);
 		runs(fd, address);
 		close(fd);
 	} while (!once);
@@ -100,7 +126,8 @@ int control_connect(const char *text, uint16_t port)
 
 	for (i = 0; i < 600; i++) {
 		fd = control_socket(text, port, &sin);
-		if (fd >= 0 && !connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		if (fd >= 0 && !connect(fd, (struct sockaddr *)&sin, sizeof(sin)) &&
+		    control_patience(fd, 0))
 			return fd;
 		if (fd >= 0)
 			close(fd);

@@ -264,19 +264,19 @@ int server_open(const struct spec *spec, const char *local, struct conn **conns)
 	return 0;
 }
 
-int server_accept(const struct spec *spec, int listener, struct conn **conns)
+int server_accept(const struct spec *spec, int control, int listener, struct conn **conns)
 {
 	uint32_t i;
+	int ret = 0;
 
 	if (!socket_connected(spec))
 		return 0;
-	for (i = 0; i < spec->sockets; i++) {
-		conns[i]->fd = accept(listener, NULL, NULL);
-		if (conns[i]->fd < 0 || socket_prepare(spec, conns[i]->fd))
-			return complain("accept");
+	for (i = 0; i < spec->sockets && !ret; i++) {
+		conns[i]->fd = control_accept_one(control, listener);
+		ret = conns[i]->fd < 0 ? -1 : socket_prepare(spec, conns[i]->fd);
 	}
 	close(listener);
-	return 0;
+	return ret;
 }
 
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns)

@@ -125,32 +125,46 @@ static int open_sockets(struct kv_side *s, const char *local)
 	return 0;
 }
 
-static int accept_all(struct kv_side *s, int listener)
+static int accept_all(struct kv_side *s, int control, int listener)
 {
 	uint32_t i;
 
 	for (i = 0; i < s->spec.clients; i++)
-		if (add_link(&s->workers[i % s->nr_workers], control_accept(listener)))
+		if (add_link(&s->workers[i % s->nr_workers], control_accept_one(control, listener)))
 			return -1;
 	return 0;
 }
 
-static void serve_run(int fd, struct kv_side *s, const char *local)
+/* Its sockets, and those of the client connected to them; the client knows whether it worked. */
+static bool server_ready(int fd, struct kv_side *s, const char *local)
 {
 	const bool tcp = socket_connected(&s->spec.io);
-	struct kv_figures f = {};
 	int listener = tcp ? socket_bound(&s->spec.io, local, s->spec.io.port + 1) : -1;
-	const char *error;
-	bool good = tcp ? listener >= 0 && !listen(listener, KV_WORKERS) : !open_sockets(s, local);
+	bool there = tcp ? listener >= 0 && !listen(listener, KV_WORKERS) : !open_sockets(s, local);
+	bool good = there;
 
-	control_put_byte(fd, good);
-	good = good && (!tcp || !accept_all(s, listener)) && control_get_byte(fd, 'r');
+	control_put_byte(fd, there);
+	if (there && tcp)
+		good = !accept_all(s, fd, listener);
 	if (listener >= 0)
 		close(listener);
+	if (!there || !control_get_byte(fd, 'r'))
+		return false;
 	if (!good)
+		control_put_byte(fd, 0);
+	return good;
+}
+
+static void serve_run(int fd, struct kv_side *s, const char *local)
+{
+	struct kv_figures f = {};
+	const char *error;
+
+	if (!server_ready(fd, s, local))
 		return;
 	side_start(s);
 	control_put_byte(fd, 1);
+	control_patience(fd, s->spec.io.ms + s->spec.io.warmup_ms);
 	control_get_byte(fd, 'm');
 	side_mark(s);
 	control_put_byte(fd, 1);
@@ -237,6 +251,8 @@ int kv_run(int fd, const struct kv_spec *spec, const char *local, const char *pe
 		error = "no connection";
 		if (!connect_all(s, local, peer))
 			error = client_run(fd, s, o);
+		else
+			control_put_byte(fd, 'x');
 	}
 	if (!error && o->client.f.corrupt + o->server.f.corrupt)
 		error = "contents, versions or cookies were wrong";
