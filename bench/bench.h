@@ -192,6 +192,7 @@ void *worker_run(void *arg);
 void samples_add(struct samples *s, uint64_t v);
 void samples_merge(struct samples *to, struct samples *from);
 void samples_sort(struct samples *s);
+double samples_mean(const struct samples *s);
 uint64_t samples_at(const struct samples *s, double share);
 void figures_add(struct figures *to, const struct figures *from);
 void usage_read(const struct spec *spec, struct figures *f);

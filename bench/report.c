@@ -25,6 +25,12 @@ static uint64_t done(const struct spec *spec, const struct outcome *o)
 	return spec->mode == MODE_RR ? o->client.received : o->client.messages;
 }
 
+/* Requests on their way, in the mean: that of the rate and the round trip (Little). */
+static double in_flight(const struct spec *spec, const struct outcome *o)
+{
+	return per((double)done(spec, o), (double)o->elapsed_ns) * samples_mean(&o->rtt);
+}
+
 /* Only rds_zc counts what it does inside; a TCP program is itself the one that calls TCP. */
 static bool knows_calls(const struct spec *spec)
 {
@@ -89,6 +95,10 @@ void report_json(const struct run *run, const struct outcome *o)
 	link_json(run->link);
 	printf(",\"seconds\":%.3f,\"per_second\":%.1f,\"mib_per_second\":%.2f", seconds,
 	       per(done(spec, o), seconds), per((double)o->client.bytes / (1 << 20), seconds));
+	if (spec->mode == MODE_RR)
+		printf(",\"in_flight\":%.2f", in_flight(spec, o));
+	else
+		printf(",\"in_flight\":null");
 	json_samples("rtt", &o->rtt);
 	json_samples("sendmsg", &o->send);
 	json_samples("reuse", &o->reuse);
@@ -111,8 +121,8 @@ void report_head(const struct link_info *link)
 	       on(link->tso),
 	       link->emulated ? "; emulated, no verdict" :
 	       link_allows_verdict(link) ? "" : "; no verdict on zerocopy here");
-	printf("%-22s %2s %8s %5s %4s %10s %9s %9s %9s %9s %9s %6s %7s %7s\n", "variant", "#",
-	       "size", "depth", "sock", "per sec", "rtt p50", "p99", "p99.9", "sendmsg",
+	printf("%-22s %2s %8s %5s %4s %7s %10s %9s %9s %9s %9s %9s %6s %7s %7s\n", "variant", "#",
+	       "size", "depth", "sock", "flying", "per sec", "rtt p50", "p99", "p99.9", "sendmsg",
 	       "reusable", "copied", "cpu/MiB", "calls/m");
 }
 
@@ -122,8 +132,9 @@ void report_text(const struct run *run, const struct outcome *o)
 	const struct spec *spec = run->spec;
 	double seconds = (double)o->elapsed_ns / 1e9;
 
-	printf("%-22s %2d %8u %5u %4u %10.0f %9.1f %9.1f %9.1f %9.1f %9.1f %6.3f %7.0f", run->label,
-	       run->round, spec->size, spec->depth, spec->sockets, per(done(spec, o), seconds),
+	printf("%-22s %2d %8u %5u %4u %7.1f %10.0f %9.1f %9.1f %9.1f %9.1f %9.1f %6.3f %7.0f", run->label,
+	       run->round, spec->size, spec->depth, spec->sockets, in_flight(spec, o),
+	       per(done(spec, o), seconds),
 	       us(samples_at(&o->rtt, .5)), us(samples_at(&o->rtt, .99)),
 	       us(samples_at(&o->rtt, .999)), us(samples_at(&o->send, .5)),
 	       us(samples_at(&o->reuse, .5)), per(o->client.copied, o->client.cookies),

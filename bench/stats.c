@@ -50,6 +50,16 @@ uint64_t samples_at(const struct samples *s, double share)
 	return s->n ? s->v[i < s->n ? i : s->n - 1] : 0;
 }
 
+double samples_mean(const struct samples *s)
+{
+	double sum = 0;
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		sum += (double)s->v[i];
+	return s->n ? sum / (double)s->n : 0;
+}
+
 void figures_add(struct figures *to, const struct figures *from)
 {
 	uint64_t *t = (uint64_t *)to;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The loop of one thread: send while there is something to send, else wait, receive and reap. */
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -44,6 +45,11 @@ static int reap_all(struct conn *c)
 	return 0;
 }
 
+static bool ignores_cookies(const struct spec *spec)
+{
+	return spec->zerocopy != ZC_OFF && spec->reaping == REAP_NONE;
+}
+
 static int turn(uint32_t len)
 {
 	return len > TURN_BYTES / TURN ? (int)(TURN_BYTES / len) + 1 : TURN;
@@ -68,7 +74,8 @@ static int send_some(struct conn *c)
 
 static int receive_some(struct conn *c, bool block)
 {
-	int ret, i, n = turn(c->rx_len);
+	/* News are told once, so all of it must be taken. */
+	int ret, i, n = ignores_cookies(c->w->spec) ? INT_MAX : turn(c->rx_len);
 
 	for (i = 0; i < n; i++) {
 		ret = conn_receive(c, block && !i);
@@ -97,9 +104,11 @@ static int wait_blocking(struct conn *c)
 	return c->since_reap >= c->w->spec->reap_every ? reap_all(c) : 0;
 }
 
+/* A cookie that nobody takes raises its event for good: who ignores them is told only of news. */
 static int watch(struct worker *w, int op, int fd, uint32_t events, struct conn *c)
 {
-	struct epoll_event event = { .events = events, .data.ptr = c };
+	const uint32_t edge = ignores_cookies(w->spec) ? EPOLLET : 0;
+	struct epoll_event event = { .events = events | edge, .data.ptr = c };
 
 	if (!epoll_ctl(w->epoll, op, fd, &event))
 		return 0;
@@ -123,10 +132,13 @@ static int watch_all(struct worker *w)
 	return w->uring ? watch(w, EPOLL_CTL_ADD, uring_fd(w->uring), EPOLLIN, NULL) : 0;
 }
 
-/* A conn whose last send was refused, or taken in part, waits for room, too. */
+/*
+ * A conn whose last send was refused, or taken in part, waits for room, too. Who is told only of
+ * news asks each time: the room may have come in between.
+ */
 static int watch_for_room(struct worker *w, struct conn *c)
 {
-	if (c->blocked == c->watched_for_room)
+	if (c->blocked == c->watched_for_room && !(c->blocked && ignores_cookies(w->spec)))
 		return 0;
 	c->watched_for_room = c->blocked;
 	return watch(w, EPOLL_CTL_MOD, c->fd, EPOLLIN | (c->blocked ? EPOLLOUT : 0), c);
