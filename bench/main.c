@@ -137,8 +137,14 @@ static struct spec spec_of(const struct variant *v, uint32_t size, uint32_t dept
 /* Why a variant cannot run with these sizes and depths, or NULL. */
 static const char *nonsense(const struct spec *spec)
 {
-	if (spec->proto >= PROTO_UNIX && spec->zerocopy != ZC_OFF)
-		return "has no zerocopy";
+	const char *why = variant_nonsense(spec->proto, spec->zerocopy, spec->reaping);
+
+	if (why)
+		return why;
+	if (socket_connected(spec) && spec->peers > 1)
+		return "has one peer here";
+	if (spec->reaping == REAP_NONE && spec->pool <= spec->depth)
+		return "would write to buffers on their way";
 	if (by_uring(spec) && !uring_can(spec))
 		return "this kernel's io_uring cannot";
 	if (spec->proto == PROTO_TIPC &&

@@ -73,9 +73,15 @@ static void settle(struct argp_state *state)
 		argp_error(state, "needs --serve, or --local, --peer and --variants");
 	if (spec->low > spec->high || spec->workers > spec->clients)
 		argp_error(state, "low above high, or more threads than clients");
-	for (i = 0; i < opt.nr_variants; i++)
-		if (opt.variants[i].proto > PROTO_TCP || opt.variants[i].reaping > REAP_CMSG)
-			argp_error(state, "%s: not in this program", opt.variants[i].label);
+	for (i = 0; i < opt.nr_variants; i++) {
+		const struct variant *v = &opt.variants[i];
+		const char *why = variant_nonsense(v->proto, v->zerocopy, v->reaping);
+
+		if (v->proto > PROTO_TCP || v->reaping > REAP_CMSG)
+			argp_error(state, "%s: not in this program", v->label);
+		if (why)
+			argp_error(state, "%s: %s", v->label, why);
+	}
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
