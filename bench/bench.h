@@ -48,7 +48,8 @@ struct figures {
 	uint64_t received;
 	uint64_t send_calls, send_ns, refused;
 	uint64_t recv_calls, poll_calls;
-	uint64_t reap_calls, reap_empty, cookies, copied;
+	uint64_t reap_calls, reap_empty, cookies;
+	uint64_t copied, told;		/* cookies that said "copied", that said anything about it */
 	uint64_t early, late;		/* cookie there with the reply, or not */
 	uint64_t corrupt;
 	uint64_t process_us, machine_us;	/* CPU time: this process; all of the machine */
@@ -59,6 +60,9 @@ struct samples {
 	uint64_t *v;
 	size_t n, room;
 };
+
+/* What a cookie says about how the message went. */
+enum verdict { SAYS_NOTHING, SAYS_LENT, SAYS_COPIED };
 
 struct header {
 	uint32_t seq;
@@ -74,6 +78,7 @@ struct buffer {
 	uint32_t seq;
 	bool busy;
 	bool whole;		/* TCP: the last byte was taken */
+	bool copied;		/* TCP: some call of it said so */
 };
 
 struct conn {
@@ -157,7 +162,7 @@ bool conn_has_room(const struct conn *c);
 void conn_check(struct conn *c);
 int conn_receive(struct conn *c, bool block);
 int conn_reap(struct conn *c);
-void conn_returned(struct conn *c, uint32_t buffer, bool copied);
+void conn_returned(struct conn *c, uint32_t buffer, enum verdict verdict);
 
 /* zc.c */
 #define ZC_COOKIES	1024
@@ -165,7 +170,8 @@ void conn_returned(struct conn *c, uint32_t buffer, bool copied);
 #define ZC_CMSGS_ROOM	1024
 
 struct returned {
-	bool numbered, copied;
+	bool numbered;
+	enum verdict verdict;
 	uint32_t lo, hi;		/* if numbered: calls of a TCP socket */
 	int n;
 	uint32_t cookies[ZC_COOKIES];
@@ -193,7 +199,9 @@ void samples_add(struct samples *s, uint64_t v);
 void samples_merge(struct samples *to, struct samples *from);
 void samples_sort(struct samples *s);
 double samples_mean(const struct samples *s);
-uint64_t samples_at(const struct samples *s, double share);
+void samples_json(const char *name, const struct samples *s);
+void samples_text(const struct samples *s, double share);
+void figures_cookie(struct figures *f, enum verdict verdict);
 void figures_add(struct figures *to, const struct figures *from);
 void usage_read(const struct spec *spec, struct figures *f);
 void usage_since(const struct spec *spec, const struct figures *start, struct figures *f);

@@ -68,7 +68,8 @@ def time_of(runs):
     """What ratios are made of, in us: the round trip, or of a stream the time per message."""
     if runs[0]["mode"] == "rr":
         return median(runs, lambda r: r["rtt_us"]["p50"])
-    return 1e6 / max(1e-9, median(runs, lambda r: r["per_second"]))
+    rate = median(runs, lambda r: r["per_second"])
+    return 1e6 / rate if rate else None
 
 
 def size_text(size):

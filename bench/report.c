@@ -42,18 +42,19 @@ static uint64_t tcp_calls(const struct spec *spec, const struct figures *f)
 	return spec->proto == PROTO_TCP ? f->send_calls : f->kstat[KSTAT_CALLS];
 }
 
-static void json_samples(const char *name, const struct samples *s)
-{
-	printf(",\"%s_us\":{\"p10\":%.2f,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", name,
-	       us(samples_at(s, .1)), us(samples_at(s, .5)), us(samples_at(s, .99)),
-	       us(samples_at(s, .999)));
-}
-
 /* null is what nobody counted. */
 static void json_count(const char *name, bool known, uint64_t value)
 {
 	if (known)
 		printf(",\"%s\":%lu", name, value);
+	else
+		printf(",\"%s\":null", name);
+}
+
+static void json_share(const char *name, uint64_t part, uint64_t of)
+{
+	if (of)
+		printf(",\"%s\":%.4f", name, (double)part / (double)of);
 	else
 		printf(",\"%s\":null", name);
 }
@@ -69,7 +70,7 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 	       f->poll_calls, per(us(f->send_ns), f->messages));
 	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu", f->cookies,
 	       per(f->cookies, f->reap_calls), f->reap_empty);
-	printf(",\"copied_share\":%.4f", per(f->copied, f->cookies));
+	json_share("copied_share", f->copied, f->told);
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f",
 	       per(f->process_us, moved), per(f->machine_us, moved));
 	json_count("tcp_calls", knows_calls(spec), tcp_calls(spec, f));
@@ -99,14 +100,22 @@ void report_json(const struct run *run, const struct outcome *o)
 		printf(",\"in_flight\":%.2f", in_flight(spec, o));
 	else
 		printf(",\"in_flight\":null");
-	json_samples("rtt", &o->rtt);
-	json_samples("sendmsg", &o->send);
-	json_samples("reuse", &o->reuse);
-	printf(",\"early_share\":%.4f", per(o->client.early, o->client.early + o->client.late));
+	samples_json("rtt_us", &o->rtt);
+	samples_json("sendmsg_us", &o->send);
+	samples_json("reuse_us", &o->reuse);
+	json_share("early_share", o->client.early, o->client.early + o->client.late);
 	json_side("client", spec, &o->client, mib(o));
 	json_side("server", spec, &o->server, mib(o));
 	printf("}\n");
 	fflush(stdout);
+}
+
+static void text_if(bool known, const char *format, const char *unknown, double value)
+{
+	if (known)
+		printf(format, value);
+	else
+		printf(unknown, "-");
 }
 
 static const char *on(bool value)
@@ -126,22 +135,23 @@ void report_head(const struct link_info *link)
 	       "reusable", "copied", "cpu/MiB", "calls/m");
 }
 
-/* Times in microseconds; CPU is that of both processes. */
+/* Times in microseconds; CPU is that of both processes. A dash is what nobody knows. */
 void report_text(const struct run *run, const struct outcome *o)
 {
 	const struct spec *spec = run->spec;
 	double seconds = (double)o->elapsed_ns / 1e9;
 
-	printf("%-22s %2d %8u %5u %4u %7.1f %10.0f %9.1f %9.1f %9.1f %9.1f %9.1f %6.3f %7.0f", run->label,
-	       run->round, spec->size, spec->depth, spec->sockets, in_flight(spec, o),
-	       per(done(spec, o), seconds),
-	       us(samples_at(&o->rtt, .5)), us(samples_at(&o->rtt, .99)),
-	       us(samples_at(&o->rtt, .999)), us(samples_at(&o->send, .5)),
-	       us(samples_at(&o->reuse, .5)), per(o->client.copied, o->client.cookies),
-	       per(o->client.process_us + o->server.process_us, mib(o)));
-	if (knows_calls(spec))
-		printf(" %7.2f\n", per(tcp_calls(spec, &o->client), o->client.messages));
-	else
-		printf(" %7s\n", "-");
+	printf("%-22s %2d %8u %5u %4u %7.1f %10.0f", run->label, run->round, spec->size,
+	       spec->depth, spec->sockets, in_flight(spec, o), per(done(spec, o), seconds));
+	samples_text(&o->rtt, .5);
+	samples_text(&o->rtt, .99);
+	samples_text(&o->rtt, .999);
+	samples_text(&o->send, .5);
+	samples_text(&o->reuse, .5);
+	text_if(o->client.told, " %6.3f", " %6s", per(o->client.copied, o->client.told));
+	printf(" %7.0f", per(o->client.process_us + o->server.process_us, mib(o)));
+	text_if(knows_calls(spec), " %7.2f", " %7s",
+		per(tcp_calls(spec, &o->client), o->client.messages));
+	printf("\n");
 	fflush(stdout);
 }

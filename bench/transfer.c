@@ -106,7 +106,7 @@ static bool start_message(struct conn *c)
 	memcpy(b->data, &hdr, sizeof(hdr));
 	b->seq = hdr.seq;
 	b->calls = 0;
-	b->whole = false;
+	b->whole = b->copied = false;
 	b->busy = spec->zerocopy != ZC_OFF && spec->reaping != REAP_NONE;
 	b->sent_at = now_ns();
 	c->sent_at[hdr.seq % c->ring] = b->sent_at;
@@ -129,7 +129,7 @@ static void message_sent(struct conn *c)
 	w->f.bytes += c->tx_len;
 	samples_add(&w->send, c->tx_ns);
 	if (b->busy && w->spec->proto == PROTO_TCP && !by_uring(w->spec) && !b->calls)
-		conn_returned(c, b - c->pool, false);
+		conn_returned(c, b - c->pool, b->copied ? SAYS_COPIED : SAYS_LENT);
 	if (!w->server)
 		return;
 	/* Before the next request, not between it and its reply: the client holds the clock. */
@@ -211,7 +211,7 @@ int conn_send(struct conn *c)
 
 /* ---- buffers back ---- */
 
-void conn_returned(struct conn *c, uint32_t at, bool copied)
+void conn_returned(struct conn *c, uint32_t at, enum verdict verdict)
 {
 	struct worker *w = c->w;
 	struct buffer *b = &c->pool[at];
@@ -222,8 +222,7 @@ void conn_returned(struct conn *c, uint32_t at, bool copied)
 	}
 	b->busy = false;
 	c->unreturned--;
-	w->f.cookies++;
-	w->f.copied += copied;
+	figures_cookie(&w->f, verdict);
 	samples_add(&w->reuse, now_ns() - b->sent_at);
 }
 
@@ -236,8 +235,9 @@ static void calls_returned(struct conn *c, uint32_t lo, uint32_t hi, bool copied
 		int at = c->zc_buffer[id % c->zc_ring];
 		struct buffer *b = &c->pool[at];
 
+		b->copied |= copied;
 		if (!--b->calls && b->whole && b->busy)
-			conn_returned(c, at, copied);
+			conn_returned(c, at, b->copied ? SAYS_COPIED : SAYS_LENT);
 	}
 }
 
@@ -247,9 +247,9 @@ static void take(struct conn *c, const struct returned *r)
 	int i;
 
 	if (r->numbered)
-		calls_returned(c, r->lo, r->hi, r->copied);
+		calls_returned(c, r->lo, r->hi, r->verdict == SAYS_COPIED);
 	for (i = 0; i < r->n; i++)
-		conn_returned(c, r->cookies[i], r->copied);
+		conn_returned(c, r->cookies[i], r->verdict);
 }
 
 static int reap_errqueue(struct conn *c)

@@ -176,13 +176,21 @@ static struct conn *conn_of(struct worker *w, uint32_t index)
 	abort();
 }
 
+/* Older kernels do not say. */
+static enum verdict verdict(const struct uring *u, const struct io_uring_cqe *cqe)
+{
+	if (!u->flags)
+		return SAYS_NOTHING;
+	return (uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED ? SAYS_COPIED : SAYS_LENT;
+}
+
 static int completion(struct worker *w, const struct io_uring_cqe *cqe)
 {
 	static char text[128];
 
 	if (cqe->flags & IORING_CQE_F_NOTIF) {
 		conn_returned(conn_of(w, cqe->user_data >> 32), (uint32_t)cqe->user_data,
-			      (uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED);
+			      verdict(w->uring, cqe));
 		return 1;
 	}
 	if (cqe->res >= 0)

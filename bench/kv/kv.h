@@ -54,7 +54,7 @@ struct slot {
 	socklen_t to_len;
 	uint32_t done;			/* bytes taken */
 	uint32_t calls;			/* TCP: calls that wait for a completion */
-	bool whole, lent;
+	bool whole, lent, copied;
 	uint64_t sent_at;
 };
 
