@@ -213,7 +213,9 @@ struct link_info {
 	bool sg, checksum, tso, emulated;
 };
 
-void link_read(const char *address, struct link_info *link);
+/* Below, a link is two of them: the client's end and the server's. */
+void link_tell(int control, const char *address);
+bool link_learn(int control, const char *address, struct link_info *links);
 bool link_allows_verdict(const struct link_info *link);
 void link_json(const struct link_info *link);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The control connection of a run: TCP, a few bytes, and what the workers are told. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -18,9 +19,20 @@ bool control_put(int fd, const void *data, size_t len)
 	return send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
+/* A wait that has a limit is cut short by whatever io_uring leaves to be done. */
 bool control_get(int fd, void *data, size_t len)
 {
-	return recv(fd, data, len, MSG_WAITALL) == (ssize_t)len;
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < len) {
+		n = recv(fd, (char *)data + got, len - got, MSG_WAITALL);
+		if (n > 0)
+			got += n;
+		else if (!n || errno != EINTR)
+			return false;
+	}
+	return true;
 }
 
 bool control_put_byte(int fd, char byte)
@@ -91,8 +103,9 @@ int control_accept_one(int fd, int listener)
 	struct pollfd both[] = { { .fd = listener, .events = POLLIN },
 				 { .fd = fd, .events = POLLIN } };
 
-	if (poll(both, 2, 120000) <= 0)
-		return -1;
+	while (poll(both, 2, 120000) < 0)
+		if (errno != EINTR)
+			return -1;
 	if (!(both[0].revents & POLLIN) && poll(both, 1, 0) <= 0)
 		return -1;
 	return accept(listener, NULL, NULL);
@@ -111,6 +124,7 @@ int control_serve(const char *address, uint16_t port, bool once,
 		if (fd < 0)
 			return -1;
 		control_patience(fd, 0);
+		link_tell(fd, address);
 		runs(fd, address);
 		close(fd);
 	} while (!once);

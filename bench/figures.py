@@ -78,6 +78,13 @@ def size_text(size):
     return f"{size >> 10} KiB" if size >= 1024 else f"{size} B"
 
 
+def end(link):
+    """What one end of a link can."""
+    on = ", ".join(f"{text} {'on' if link[name] else 'off'}" for name, text in
+                   (("sg", "scatter-gather"), ("checksum", "checksum"), ("tso", "TSO")))
+    return f"MTU {link['mtu']}: {on}"
+
+
 def conditions(runs):
     """One line for each kernel and link of the runs, with what that means for a verdict."""
     lines = []
@@ -85,9 +92,10 @@ def conditions(runs):
         link = run.get("link")
         if not link or not link["device"]:
             continue
-        on = ", ".join(f"{text} {'on' if link[name] else 'off'}" for name, text in
-                       (("sg", "scatter-gather"), ("checksum", "checksum"), ("tso", "TSO")))
-        line = f"Linux {run['kernel']}, {link['device']}, MTU {link['mtu']}: {on}"
+        line = f"Linux {run['kernel']}, {link['device']}, {end(link)}"
+        other, its = run.get("server_link", link), run.get("server_kernel", run["kernel"])
+        if (its, end(other)) != (run["kernel"], end(link)):
+            line += f"; server: Linux {its}, {other['device']}, {end(other)}"
         if run["emulated"]:
             line += "; emulated, no verdict"
         elif not run["verdict"]:

@@ -19,7 +19,7 @@ static struct options {
 	const char *serve, *local, *peer;
 	uint32_t family, intree_family;
 	struct spec spec;
-	struct link_info link;
+	struct link_info links[2];
 	bool json, once;
 } opt = {
 	.rounds = 1,
@@ -159,7 +159,7 @@ static const char *nonsense(const struct spec *spec)
 static int run(int control, const struct variant *v, uint32_t size, uint32_t depth, int round)
 {
 	struct spec spec = spec_of(v, size, depth);
-	struct run run = { &spec, &opt.link, v->label, round };
+	struct run run = { &spec, opt.links, v->label, round };
 	const char *why = nonsense(&spec);
 	struct outcome o;
 	int err;
@@ -185,9 +185,10 @@ static int client(void)
 
 	if (control < 0)
 		return 1;
-	link_read(opt.local, &opt.link);
+	if (!link_learn(control, opt.local, opt.links))
+		return 1;
 	if (!opt.json)
-		report_head(&opt.link);
+		report_head(opt.links);
 	for (s = 0; s < opt.nr_sizes; s++)
 		for (d = 0; d < opt.nr_depths; d++)
 			for (r = 1; r <= opt.rounds; r++)

@@ -18,7 +18,7 @@ static struct options {
 	const char *serve, *local, *peer;
 	uint32_t family, intree_family;
 	struct kv_spec spec;
-	struct link_info link;
+	struct link_info links[2];
 	bool json, once;
 } opt = {
 	.rounds = 1,
@@ -134,7 +134,7 @@ static struct kv_spec spec_of(const struct variant *v, uint32_t spare)
 static int sweep(int control, const struct variant *v)
 {
 	double rates[MAX_LIST] = {};
-	struct kv_print p = { .link = &opt.link, .label = v->label, .json = opt.json };
+	struct kv_print p = { .link = opt.links, .label = v->label, .json = opt.json };
 	struct kv_outcome o;
 	int i, failures = 0;
 
@@ -157,11 +157,12 @@ static int sweep(int control, const struct variant *v)
 static int client(void)
 {
 	int control = control_connect(opt.peer, opt.spec.io.port), failures = 0, r, v;
-	struct kv_print p = { .link = &opt.link, .json = opt.json };
+	struct kv_print p = { .link = opt.links, .json = opt.json };
 
 	if (control < 0)
 		return 1;
-	link_read(opt.local, &opt.link);
+	if (!link_learn(control, opt.local, opt.links))
+		return 1;
 	kv_head(&p);
 	for (r = 0; r < opt.rounds; r++)
 		for (v = 0; v < opt.nr_variants; v++)
