@@ -59,6 +59,13 @@ static void json_share(const char *name, uint64_t part, uint64_t of)
 		printf(",\"%s\":null", name);
 }
 
+/* System calls: of those that read cookies only the error queue has its own. */
+static uint64_t calls(const struct spec *spec, const struct figures *f)
+{
+	return f->send_calls + f->recv_calls + f->poll_calls +
+		(spec->reaping == REAP_ERRQUEUE ? f->reap_calls + f->reap_empty : 0);
+}
+
 static void json_side(const char *name, const struct spec *spec, const struct figures *f,
 		      double moved)
 {
@@ -68,6 +75,7 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 	       f->messages, f->bytes, f->send_calls, f->refused);
 	printf(",\"recv_calls\":%lu,\"poll_calls\":%lu,\"sendmsg_mean_us\":%.3f", f->recv_calls,
 	       f->poll_calls, per(us(f->send_ns), f->messages));
+	printf(",\"calls_per_message\":%.3f", per(calls(spec, f), f->messages));
 	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu", f->cookies,
 	       per(f->cookies, f->reap_calls), f->reap_empty);
 	json_share("copied_share", f->copied, f->told);

@@ -157,6 +157,7 @@ static ssize_t call(struct conn *c, struct buffer *b)
 	return sendmsg(c->fd, &msg, flags);
 }
 
+/* No room may mean that too many cookies wait. */
 static int refused(struct conn *c)
 {
 	c->w->f.refused++;
@@ -166,7 +167,7 @@ static int refused(struct conn *c)
 		c->congested = true;
 	else if (errno != EINTR)
 		return failed(c, "sendmsg");
-	return 0;
+	return c->unreturned && conn_reap(c) < 0 ? -1 : 0;
 }
 
 static int send_by_call(struct conn *c)

@@ -110,6 +110,7 @@ static int watch(struct worker *w, int op, int fd, uint32_t events, struct conn 
 	const uint32_t edge = ignores_cookies(w->spec) ? EPOLLET : 0;
 	struct epoll_event event = { .events = events | edge, .data.ptr = c };
 
+	w->f.poll_calls++;
 	if (!epoll_ctl(w->epoll, op, fd, &event))
 		return 0;
 	w->error = "epoll_ctl";
