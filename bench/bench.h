@@ -100,6 +100,7 @@ struct conn {
 	bool blocked;			/* the last send left something: wait for EPOLLOUT */
 	bool watched_for_room;		/* which is so already */
 	bool congested;			/* or by a full receiver: try again soon */
+	bool is_due;			/* see worker.c */
 	bool last_sent;
 
 	unsigned char *rx;
@@ -122,6 +123,8 @@ struct worker {
 	bool server;
 	struct conn *conns[MAX_SOCKETS];
 	int nr_conns;
+	struct conn *due[MAX_SOCKETS];
+	int nr_due, nr_done;
 	int epoll;
 	struct uring *uring;
 	struct figures f;
@@ -193,6 +196,7 @@ int uring_fd(const struct uring *u);
 
 /* worker.c */
 void *worker_run(void *arg);
+void conn_due(struct conn *c);
 
 /* stats.c */
 void samples_add(struct samples *s, uint64_t v);

@@ -223,6 +223,7 @@ void conn_returned(struct conn *c, uint32_t at, enum verdict verdict)
 	}
 	b->busy = false;
 	c->unreturned--;
+	conn_due(c);
 	figures_cookie(&w->f, verdict);
 	samples_add(&w->reuse, now_ns() - b->sent_at);
 }

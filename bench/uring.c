@@ -122,10 +122,8 @@ static unsigned int flags(const struct conn *c)
 
 static void prepare_fixed(struct io_uring_sqe *sqe, struct conn *c, struct buffer *b, uint32_t len)
 {
-	unsigned int area = 0;
+	const unsigned int area = c->index / c->w->spec->threads;
 
-	while (c->w->conns[area] != c)
-		area++;
 	io_uring_prep_send_zc_fixed(sqe, c->fd, b->data, len, flags(c), 0, area);
 	if (named(c))
 		io_uring_prep_send_set_addr(sqe, (struct sockaddr *)&c->peer, c->peer_len);
@@ -166,14 +164,10 @@ int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len)
 	return ret == 1 ? 1 : -1;
 }
 
+/* The threads have the conns in turn. */
 static struct conn *conn_of(struct worker *w, uint32_t index)
 {
-	int i;
-
-	for (i = 0; i < w->nr_conns; i++)
-		if (w->conns[i]->index == (int)index)
-			return w->conns[i];
-	abort();
+	return w->conns[index / w->spec->threads];
 }
 
 /* Older kernels do not say. */
