@@ -178,7 +178,15 @@ static int run(int control, const struct variant *v, uint32_t size, uint32_t dep
 	return err;
 }
 
-/* Rounds inside, so that the variants which are compared share whatever else the machine does. */
+static const struct variant *turn_of(int v, int round)
+{
+	return &opt.variants[(v + round - 1) % opt.nr_variants];
+}
+
+/*
+ * Rounds inside, so that the variants which are compared share whatever else the machine does; each
+ * round begins with another, so that none has always the same before it.
+ */
 static int client(void)
 {
 	int control = control_connect(opt.peer, opt.spec.port), failures = 0, s, d, r, v;
@@ -193,7 +201,7 @@ static int client(void)
 		for (d = 0; d < opt.nr_depths; d++)
 			for (r = 1; r <= opt.rounds; r++)
 				for (v = 0; v < opt.nr_variants; v++)
-					failures += !!run(control, &opt.variants[v], opt.sizes[s],
+					failures += !!run(control, turn_of(v, r), opt.sizes[s],
 							  opt.depths[d], r);
 	return failures ? 1 : 0;
 }

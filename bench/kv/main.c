@@ -166,7 +166,7 @@ static int client(void)
 	kv_head(&p);
 	for (r = 0; r < opt.rounds; r++)
 		for (v = 0; v < opt.nr_variants; v++)
-			failures += sweep(control, &opt.variants[v]);
+			failures += sweep(control, &opt.variants[(v + r) % opt.nr_variants]);
 	return failures ? 1 : 0;
 }
 
