@@ -90,15 +90,22 @@ static void side_mark(struct side *s)
 	usage_read(&s->spec, &s->start);
 }
 
-/* Waits for the workers; returns their error, or NULL. */
+/*
+ * Waits for the workers; returns their error, or NULL. Those of the server have nothing more to do,
+ * but wake up to see that only after a while, which is not theirs to be counted.
+ */
 static const char *side_end(struct side *s, struct figures *f)
 {
+	const bool server = s->workers[0].server;
 	const char *error = NULL;
 	uint32_t i;
 
+	if (server)
+		usage_since(&s->spec, &s->start, f);
 	for (i = 0; i < s->spec.threads; i++)
 		pthread_join(s->workers[i].thread, NULL);
-	usage_since(&s->spec, &s->start, f);
+	if (!server)
+		usage_since(&s->spec, &s->start, f);
 	for (i = 0; i < s->spec.threads; i++) {
 		figures_add(f, &s->workers[i].f);
 		if (s->workers[i].error)

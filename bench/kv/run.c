@@ -98,12 +98,16 @@ static void add(struct kv_figures *to, const struct kv_figures *from)
 
 static const char *side_end(struct kv_side *s, struct kv_figures *f)
 {
+	const bool server = s->workers[0].server;
 	const char *error = NULL;
 	uint32_t i;
 
+	if (server)
+		usage_since(&s->spec.io, &s->start, &f->f);
 	for (i = 0; i < s->nr_workers; i++)
 		pthread_join(s->workers[i].thread, NULL);
-	usage_since(&s->spec.io, &s->start, &f->f);
+	if (!server)
+		usage_since(&s->spec.io, &s->start, &f->f);
 	for (i = 0; i < s->nr_workers; i++) {
 		add(f, &s->workers[i].f);
 		if (s->workers[i].error)
