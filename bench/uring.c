@@ -187,9 +187,10 @@ static int completion(struct worker *w, const struct io_uring_cqe *cqe)
 			      verdict(w->uring, cqe));
 		return 1;
 	}
-	if (cqe->res >= 0)
+	if (cqe->res == (int)(w->server ? w->spec->reply : w->spec->size))
 		return 0;
-	snprintf(text, sizeof(text), "io_uring: %s", strerror(-cqe->res));
+	snprintf(text, sizeof(text), "io_uring: %s",
+		 cqe->res < 0 ? strerror(-cqe->res) : "a part was sent");
 	w->error = text;
 	return -1;
 }
