@@ -54,6 +54,7 @@ struct figures {
 	uint64_t corrupt;
 	uint64_t process_us, machine_us;	/* CPU time: this process; all of the machine */
 	uint64_t kstat[KSTATS];
+	uint64_t sndbuf, rcvbuf;	/* of the first socket, at the end */
 };
 
 struct samples {
@@ -130,10 +131,11 @@ struct worker {
 	struct figures f;
 	struct samples rtt, reuse, send;
 	const char *error;
+	uint64_t last_at;		/* when the last message came */
 	uint32_t era;			/* of counting_era, as this worker has seen it */
 };
 
-/* What the main thread tells the workers. */
+/* What the main thread tells the workers. A rate is that from the mark to the last reply. */
 extern volatile bool stop_sending, stop_now;
 extern volatile uint32_t counting_era;
 
@@ -150,6 +152,7 @@ socklen_t socket_address(const struct spec *spec, const char *text, uint16_t por
 			 struct sockaddr_storage *ss);
 int socket_new(const struct spec *spec);
 int socket_bound(const struct spec *spec, const char *local, uint16_t port);
+void socket_buffers(int fd, struct figures *f);
 int socket_prepare(const struct spec *spec, int fd);
 int server_open(const struct spec *spec, const char *local, struct conn **conns);
 int server_accept(const struct spec *spec, int control, int listener, struct conn **conns);

@@ -28,6 +28,7 @@ struct side {
 	struct worker workers[MAX_THREADS];
 	struct conn *conns[MAX_SOCKETS];
 	struct figures start;
+	uint64_t marked_at;
 };
 
 /* ---- both sides ---- */
@@ -86,6 +87,7 @@ static bool side_start(struct side *s)
 
 static void side_mark(struct side *s)
 {
+	s->marked_at = now_ns();
 	counting_era++;
 	usage_read(&s->spec, &s->start);
 }
@@ -111,6 +113,7 @@ static const char *side_end(struct side *s, struct figures *f)
 		if (s->workers[i].error)
 			error = s->workers[i].error;
 	}
+	socket_buffers(s->conns[0]->fd, f);
 	return error;
 }
 
@@ -175,7 +178,7 @@ void bench_serve(int fd, const char *local)
 static const char *client_run(int fd, struct side *s, struct outcome *o)
 {
 	const char *error;
-	uint64_t start;
+	uint64_t last = 0;
 	uint32_t i;
 
 	control_put_byte(fd, 'r');
@@ -185,19 +188,21 @@ static const char *client_run(int fd, struct side *s, struct outcome *o)
 	control_put_byte(fd, 'm');
 	control_get_byte(fd, 1);
 	side_mark(s);
-	start = now_ns();
 	sleep_ms(s->spec.ms);
 	stop_sending = true;
 	error = side_end(s, &o->client);
-	o->elapsed_ns = now_ns() - start;
 	control_put_byte(fd, 'e');
 	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
 	for (i = 0; i < s->spec.threads; i++) {
+		if (s->workers[i].last_at > last)
+			last = s->workers[i].last_at;
 		samples_merge(&o->rtt, &s->workers[i].rtt);
 		samples_merge(&o->reuse, &s->workers[i].reuse);
 		samples_merge(&o->send, &s->workers[i].send);
 	}
+	/* Not to when the last buffer was back, nor to when this thread was told. */
+	o->elapsed_ns = last > s->marked_at ? last - s->marked_at : 0;
 	samples_sort(&o->rtt);
 	samples_sort(&o->reuse);
 	samples_sort(&o->send);

@@ -12,6 +12,8 @@
 #include "options.h"
 #include "pattern.h"
 
+#define DEEP_WARMUP_MS	500	/* until queues and buffers are as full as they will be */
+
 static struct options {
 	struct variant variants[MAX_LIST];
 	uint32_t sizes[MAX_LIST], depths[MAX_LIST];
@@ -57,7 +59,7 @@ static const struct argp_option options[] = {
 	{ "reap-every", KEY_EVERY, "N", 0, "reap after so many sends", 2 },
 	{ "sockbuf", KEY_SOCKBUF, "BYTES", 0, "SO_SNDBUF and SO_RCVBUF", 2 },
 	{ "time", 'T', "MS", 0, "length of a run", 2 },
-	{ "warmup", KEY_WARMUP, "MS", 0, "before it, not counted", 2 },
+	{ "warmup", KEY_WARMUP, "MS", 0, "before it, not counted; at least 500 if the depth is not 1", 2 },
 	{ "check", 'c', NULL, 0, "fill and compare all contents", 2 },
 	{ "family", KEY_FAMILY, "N", 0, "family number of rds_zc", 3 },
 	{ "intree-family", KEY_INTREE, "N", 0, "that of in-tree RDS", 3 },
@@ -131,6 +133,8 @@ static struct spec spec_of(const struct variant *v, uint32_t size, uint32_t dept
 		spec.reply = size;
 	if (!spec.pool)
 		spec.pool = 2 * depth + 2;
+	if (depth > 1 && spec.warmup_ms < DEEP_WARMUP_MS)
+		spec.warmup_ms = DEEP_WARMUP_MS;
 	return spec;
 }
 

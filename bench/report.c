@@ -14,7 +14,7 @@ static double per(double a, double b)
 	return b > 0 ? a / b : 0;
 }
 
-/* Both directions count: what a MiB costs is asked of all that moved. */
+/* Both directions count, as in rdsz-kv: what a MiB costs is asked of all that moved. */
 static double mib(const struct outcome *o)
 {
 	return (double)(o->client.bytes + o->server.bytes) / (1 << 20);
@@ -73,6 +73,7 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 
 	printf(",\"%s\":{\"messages\":%lu,\"bytes\":%lu,\"send_calls\":%lu,\"refused\":%lu", name,
 	       f->messages, f->bytes, f->send_calls, f->refused);
+	printf(",\"sndbuf\":%lu,\"rcvbuf\":%lu", f->sndbuf, f->rcvbuf);
 	printf(",\"recv_calls\":%lu,\"poll_calls\":%lu,\"sendmsg_mean_us\":%.3f", f->recv_calls,
 	       f->poll_calls, per(us(f->send_ns), f->messages));
 	printf(",\"calls_per_message\":%.3f", per(calls(spec, f), f->messages));
@@ -101,9 +102,10 @@ void report_json(const struct run *run, const struct outcome *o)
 	printf(",\"wait\":\"%s\",\"checked\":%s,\"reap_every\":%u",
 	       spec->waiting == WAIT_BLOCK ? "block" : "poll", json_bool(spec->check),
 	       spec->reap_every);
+	printf(",\"warmup_ms\":%u", spec->warmup_ms);
 	link_json(run->link);
 	printf(",\"seconds\":%.3f,\"per_second\":%.1f,\"mib_per_second\":%.2f", seconds,
-	       per(done(spec, o), seconds), per((double)o->client.bytes / (1 << 20), seconds));
+	       per(done(spec, o), seconds), per(mib(o), seconds));
 	if (spec->mode == MODE_RR)
 		printf(",\"in_flight\":%.2f", in_flight(spec, o));
 	else

@@ -194,9 +194,22 @@ static int set_zerocopy(const struct spec *spec, int fd)
 	return 0;
 }
 
+/* What they came to: limits, doubling, and TCP's own tuning have their say. */
+void socket_buffers(int fd, struct figures *f)
+{
+	int snd = 0, rcv = 0;
+	socklen_t len = sizeof(snd);
+
+	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &snd, &len);
+	len = sizeof(rcv);
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcv, &len);
+	f->sndbuf = snd;
+	f->rcvbuf = rcv;
+}
+
 int socket_prepare(const struct spec *spec, int fd)
 {
-	struct timeval timeout = { .tv_usec = 200000 };
+	struct timeval timeout = { .tv_usec = 200000 }, send_timeout = { .tv_sec = 1 };
 	int one = 1;
 
 	if (spec->proto == PROTO_TCP &&
@@ -205,8 +218,9 @@ int socket_prepare(const struct spec *spec, int fd)
 	if (spec->proto == PROTO_SCTP &&
 	    setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &one, sizeof(one)))
 		return complain("SCTP_NODELAY");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
-		return complain("SO_RCVTIMEO");
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_timeout, sizeof(send_timeout)))
+		return complain("SO_RCVTIMEO, SO_SNDTIMEO");
 	return size_buffers(spec, fd) ?: set_zerocopy(spec, fd);
 }
 

@@ -303,6 +303,7 @@ static void message_received(struct conn *c)
 	struct worker *w = c->w;
 	struct header hdr;
 
+	w->last_at = now_ns();
 	memcpy(&hdr, c->rx, sizeof(hdr));
 	if (hdr.seq != c->rx_seq)
 		w->f.corrupt++;
@@ -315,7 +316,7 @@ static void message_received(struct conn *c)
 	if (w->server)
 		return;
 	if (w->spec->mode == MODE_RR) {
-		samples_add(&w->rtt, now_ns() - c->sent_at[hdr.seq % c->ring]);
+		samples_add(&w->rtt, w->last_at - c->sent_at[hdr.seq % c->ring]);
 		note_early(c, hdr.seq);
 	}
 	conn_check(c);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The loop of one thread: send while there is something to send, else wait, receive and reap. Only
- * conns that are due are looked at, those to which something happened: a thread may have a thousand.
+ * conns that are due are looked at, those to which something happened: there may be a thousand.
  */
 #include <limits.h>
 #include <string.h>

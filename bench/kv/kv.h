@@ -99,6 +99,7 @@ struct kv_worker {
 	struct block *(*store)[KV_KEYS];	/* server: by client and key */
 	struct kv_figures f;
 	struct samples latency;
+	uint64_t last_at;			/* client: when the last answer came */
 	uint32_t era;
 	const char *error;
 };

@@ -50,6 +50,7 @@ static void json_side(const char *name, const struct kv_figures *f, double moved
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f,\"sendmsg_mean_us\":%.3f",
 	       per(f->f.process_us, moved), per(f->f.machine_us, moved),
 	       per((double)f->f.send_ns / 1000, f->f.messages));
+	printf(",\"sndbuf\":%lu,\"rcvbuf\":%lu", f->f.sndbuf, f->f.rcvbuf);
 	printf(",\"blocks_used\":%lu,\"waits_block\":%lu,\"waits_slot\":%lu", f->most_used,
 	       f->waits_block, f->waits_slot);
 	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"copied_share\":", f->f.cookies,

@@ -12,6 +12,7 @@ struct kv_side {
 	struct kv_worker workers[KV_WORKERS];
 	uint32_t nr_workers;
 	struct figures start;
+	uint64_t marked_at;
 };
 
 /* Besides its spare blocks a worker has those that it stores, and one a socket to receive into. */
@@ -80,6 +81,7 @@ static void side_start(struct kv_side *s)
 
 static void side_mark(struct kv_side *s)
 {
+	s->marked_at = now_ns();
 	counting_era++;
 	usage_read(&s->spec.io, &s->start);
 }
@@ -113,6 +115,7 @@ static const char *side_end(struct kv_side *s, struct kv_figures *f)
 		if (s->workers[i].error)
 			error = s->workers[i].error;
 	}
+	socket_buffers(s->workers[0].links[0].fd, &f->f);
 	return error;
 }
 
@@ -219,7 +222,7 @@ static int connect_all(struct kv_side *s, const char *local, const char *peer)
 static const char *client_run(int fd, struct kv_side *s, struct kv_outcome *o)
 {
 	const char *error;
-	uint64_t start;
+	uint64_t last = 0;
 	uint32_t i;
 
 	control_put_byte(fd, 'r');
@@ -230,16 +233,18 @@ static const char *client_run(int fd, struct kv_side *s, struct kv_outcome *o)
 	control_put_byte(fd, 'm');
 	control_get_byte(fd, 1);
 	side_mark(s);
-	start = now_ns();
 	sleep_ms(s->spec.io.ms);
 	stop_sending = true;
 	error = side_end(s, &o->client);
-	o->elapsed_ns = now_ns() - start;
 	control_put_byte(fd, 'e');
 	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
-	for (i = 0; i < s->nr_workers; i++)
+	for (i = 0; i < s->nr_workers; i++) {
+		if (s->workers[i].last_at > last)
+			last = s->workers[i].last_at;
 		samples_merge(&o->latency, &s->workers[i].latency);
+	}
+	o->elapsed_ns = last > s->marked_at ? last - s->marked_at : 0;
 	samples_sort(&o->latency);
 	return error;
 }
