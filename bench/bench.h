@@ -156,6 +156,7 @@ void socket_buffers(int fd, struct figures *f);
 int socket_prepare(const struct spec *spec, int fd);
 int server_open(const struct spec *spec, const char *local, struct conn **conns);
 int server_accept(const struct spec *spec, int control, int listener, struct conn **conns);
+int client_bound(const struct spec *spec, const char *local, uint32_t i);
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns);
 
 /* tipc.c */

@@ -293,6 +293,17 @@ int server_accept(const struct spec *spec, int control, int listener, struct con
 	return ret;
 }
 
+/*
+ * RDS chooses the lane of a message by its ports, so the client's are the same in each run: another
+ * choice would be another measurement. The others may have any.
+ */
+int client_bound(const struct spec *spec, const char *local, uint32_t i)
+{
+	const bool rds = spec->proto == PROTO_RDS_ZC || spec->proto == PROTO_INTREE;
+
+	return socket_bound(spec, local, rds ? spec->port + 1 + MAX_SOCKETS + i : 0);
+}
+
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns)
 {
 	const bool stream = socket_connected(spec);
@@ -305,7 +316,7 @@ int client_open(const struct spec *spec, const char *local, const char *peer, st
 
 		c->peer_len = socket_address(spec, nth_address(spec, peer, i, text), port,
 					     &c->peer);
-		c->fd = stream ? socket_new(spec) : socket_bound(spec, local, 0);
+		c->fd = stream ? socket_new(spec) : client_bound(spec, local, i);
 		if (c->fd < 0 || socket_prepare(spec, c->fd))
 			return -1;
 		if (spec->proto == PROTO_TIPC && tipc_wait(&c->peer))

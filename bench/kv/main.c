@@ -109,7 +109,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_WARMUP: spec->io.warmup_ms = number(state, arg, 0, 1000000); break;
 	case KEY_FAMILY: opt.family = number(state, arg, 1, 44); break;
 	case KEY_INTREE: opt.intree_family = number(state, arg, 1, 44); break;
-	case 'P': spec->io.port = number(state, arg, 1, 65000); break;
+	case 'P': spec->io.port = number(state, arg, 1, 60000); break;
 	case 'j': opt.json = true; break;
 	case ARGP_KEY_END: settle(state); break;
 	default: return ARGP_ERR_UNKNOWN;

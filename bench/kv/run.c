@@ -209,7 +209,7 @@ static int connect_all(struct kv_side *s, const char *local, const char *peer)
 		uint16_t port = io->port + 1 + (tcp ? 0 : i % s->spec.workers);
 
 		w->peer_len = socket_address(io, peer, port, &w->peer);
-		if (add_link(w, tcp ? socket_new(io) : socket_bound(io, local, 0)))
+		if (add_link(w, tcp ? socket_new(io) : client_bound(io, local, i)))
 			return -1;
 		if (tcp && connect(w->links[0].fd, (struct sockaddr *)&w->peer, w->peer_len)) {
 			perror("connect");
