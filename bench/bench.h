@@ -47,18 +47,23 @@ struct figures {
 	uint64_t messages, bytes;	/* taken by send calls */
 	uint64_t received;
 	uint64_t send_calls, send_ns, refused;
-	uint64_t recv_calls, poll_calls;
-	uint64_t reap_calls, reap_empty, cookies, copied;
+	uint64_t recv_calls, poll_calls;	/* those of epoll, all of them */
+	uint64_t reap_calls, reap_empty, cookies;
+	uint64_t copied, told;		/* cookies that said "copied", that said anything about it */
 	uint64_t early, late;		/* cookie there with the reply, or not */
 	uint64_t corrupt;
 	uint64_t process_us, machine_us;	/* CPU time: this process; all of the machine */
 	uint64_t kstat[KSTATS];
+	uint64_t sndbuf, rcvbuf;	/* of the first socket, at the end */
 };
 
 struct samples {
 	uint64_t *v;
 	size_t n, room;
 };
+
+/* What a cookie says about how the message went. */
+enum verdict { SAYS_NOTHING, SAYS_LENT, SAYS_COPIED };
 
 struct header {
 	uint32_t seq;
@@ -74,6 +79,7 @@ struct buffer {
 	uint32_t seq;
 	bool busy;
 	bool whole;		/* TCP: the last byte was taken */
+	bool copied;		/* TCP: some call of it said so */
 };
 
 struct conn {
@@ -88,17 +94,20 @@ struct conn {
 	uint32_t unreturned;		/* buffers out by zerocopy */
 	uint32_t since_reap;
 	int sending;			/* buffer on its way, -1 none */
+	int filled;			/* has the contents of the next message, -1 none */
 	uint32_t tx_len, tx_done;
 	uint64_t tx_ns;			/* in send calls for it */
 	uint32_t tx_seq;		/* messages started */
-	bool blocked;			/* the last send was refused: wait for EPOLLOUT */
+	bool blocked;			/* the last send left something: wait for EPOLLOUT */
 	bool watched_for_room;		/* which is so already */
 	bool congested;			/* or by a full receiver: try again soon */
+	bool is_due;			/* see worker.c */
 	bool last_sent;
 
 	unsigned char *rx;
 	uint32_t rx_len, rx_got;
 	uint32_t rx_seq;		/* messages received */
+	bool unchecked;			/* the last of them */
 	bool last_seen;
 	uint64_t *sent_at;		/* by sequence number, modulo ring */
 	int32_t *sent_by;		/* buffer of it */
@@ -115,15 +124,18 @@ struct worker {
 	bool server;
 	struct conn *conns[MAX_SOCKETS];
 	int nr_conns;
+	struct conn *due[MAX_SOCKETS];
+	int nr_due, nr_done;
 	int epoll;
 	struct uring *uring;
 	struct figures f;
 	struct samples rtt, reuse, send;
 	const char *error;
+	uint64_t last_at;		/* when the last message came */
 	uint32_t era;			/* of counting_era, as this worker has seen it */
 };
 
-/* What the main thread tells the workers. */
+/* What the main thread tells the workers. A rate is that from the mark to the last reply. */
 extern volatile bool stop_sending, stop_now;
 extern volatile uint32_t counting_era;
 
@@ -140,9 +152,11 @@ socklen_t socket_address(const struct spec *spec, const char *text, uint16_t por
 			 struct sockaddr_storage *ss);
 int socket_new(const struct spec *spec);
 int socket_bound(const struct spec *spec, const char *local, uint16_t port);
+void socket_buffers(int fd, struct figures *f);
 int socket_prepare(const struct spec *spec, int fd);
 int server_open(const struct spec *spec, const char *local, struct conn **conns);
-int server_accept(const struct spec *spec, int listener, struct conn **conns);
+int server_accept(const struct spec *spec, int control, int listener, struct conn **conns);
+int client_bound(const struct spec *spec, const char *local, uint32_t i);
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns);
 
 /* tipc.c */
@@ -151,9 +165,11 @@ int tipc_wait(const struct sockaddr_storage *service);
 
 /* transfer.c: one send, receive or reap; 1 done, 0 not now, -1 error */
 int conn_send(struct conn *c);
+bool conn_has_room(const struct conn *c);
+void conn_check(struct conn *c);
 int conn_receive(struct conn *c, bool block);
 int conn_reap(struct conn *c);
-void conn_returned(struct conn *c, uint32_t buffer, bool copied);
+void conn_returned(struct conn *c, uint32_t buffer, enum verdict verdict);
 
 /* zc.c */
 #define ZC_COOKIES	1024
@@ -161,7 +177,8 @@ void conn_returned(struct conn *c, uint32_t buffer, bool copied);
 #define ZC_CMSGS_ROOM	1024
 
 struct returned {
-	bool numbered, copied;
+	bool numbered;
+	enum verdict verdict;
 	uint32_t lo, hi;		/* if numbered: calls of a TCP socket */
 	int n;
 	uint32_t cookies[ZC_COOKIES];
@@ -183,12 +200,16 @@ int uring_fd(const struct uring *u);
 
 /* worker.c */
 void *worker_run(void *arg);
+void conn_due(struct conn *c);
 
 /* stats.c */
 void samples_add(struct samples *s, uint64_t v);
 void samples_merge(struct samples *to, struct samples *from);
 void samples_sort(struct samples *s);
-uint64_t samples_at(const struct samples *s, double share);
+double samples_mean(const struct samples *s);
+void samples_json(const char *name, const struct samples *s);
+void samples_text(const struct samples *s, double share);
+void figures_cookie(struct figures *f, enum verdict verdict);
 void figures_add(struct figures *to, const struct figures *from);
 void usage_read(const struct spec *spec, struct figures *f);
 void usage_since(const struct spec *spec, const struct figures *start, struct figures *f);
@@ -200,7 +221,9 @@ struct link_info {
 	bool sg, checksum, tso, emulated;
 };
 
-void link_read(const char *address, struct link_info *link);
+/* Below, a link is two of them: the client's end and the server's. */
+void link_tell(int control, const char *address);
+bool link_learn(int control, const char *address, struct link_info *links);
 bool link_allows_verdict(const struct link_info *link);
 void link_json(const struct link_info *link);
 
@@ -214,7 +237,9 @@ bool control_put(int fd, const void *data, size_t len);
 bool control_get(int fd, void *data, size_t len);
 bool control_put_byte(int fd, char byte);
 bool control_get_byte(int fd, char want);
+bool control_patience(int fd, uint64_t ms);
 int control_accept(int listener);
+int control_accept_one(int fd, int listener);
 void sleep_ms(uint32_t ms);
 int control_connect(const char *address, uint16_t port);
 int control_serve(const char *address, uint16_t port, bool once,

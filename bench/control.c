@@ -6,7 +6,7 @@
  *   struct spec     ->
  *                   <-     1 once its sockets are there (0: failed)
  *   (connects)
- *   'r'             ->     starts its workers
+ *   'r'             ->     starts its workers ('x': no connection, the run is over)
  *                   <-     1
  *   'm'             ->     the warm-up is over, count from here
  *                   <-     1
@@ -28,6 +28,7 @@ struct side {
 	struct worker workers[MAX_THREADS];
 	struct conn *conns[MAX_SOCKETS];
 	struct figures start;
+	uint64_t marked_at;
 };
 
 /* ---- both sides ---- */
@@ -86,43 +87,67 @@ static bool side_start(struct side *s)
 
 static void side_mark(struct side *s)
 {
+	s->marked_at = now_ns();
 	counting_era++;
 	usage_read(&s->spec, &s->start);
 }
 
-/* Waits for the workers; returns their error, or NULL. */
+/*
+ * Waits for the workers; returns their error, or NULL. Those of the server have nothing more to do,
+ * but wake up to see that only after a while, which is not theirs to be counted.
+ */
 static const char *side_end(struct side *s, struct figures *f)
 {
+	const bool server = s->workers[0].server;
 	const char *error = NULL;
 	uint32_t i;
 
+	if (server)
+		usage_since(&s->spec, &s->start, f);
 	for (i = 0; i < s->spec.threads; i++)
 		pthread_join(s->workers[i].thread, NULL);
-	usage_since(&s->spec, &s->start, f);
+	if (!server)
+		usage_since(&s->spec, &s->start, f);
 	for (i = 0; i < s->spec.threads; i++) {
 		figures_add(f, &s->workers[i].f);
 		if (s->workers[i].error)
 			error = s->workers[i].error;
 	}
+	socket_buffers(s->conns[0]->fd, f);
 	return error;
 }
 
 /* ---- server ---- */
 
+/* Its sockets, and those of the client connected to them; the client knows whether it worked. */
+static bool server_ready(int fd, struct side *s, const char *local)
+{
+	int listener = server_open(&s->spec, local, s->conns);
+	bool good;
+
+	control_put_byte(fd, listener >= 0);
+	if (listener < 0)
+		return false;
+	good = !server_accept(&s->spec, fd, listener, s->conns);
+	if (!control_get_byte(fd, 'r'))
+		return false;
+	if (!good)
+		control_put_byte(fd, 0);
+	return good;
+}
+
 static void serve_run(int fd, struct side *s, const char *local)
 {
 	struct figures f = {};
-	int listener = server_open(&s->spec, local, s->conns);
 	const char *error;
 
-	control_put_byte(fd, listener >= 0);
-	if (listener < 0 || server_accept(&s->spec, listener, s->conns) ||
-	    !control_get_byte(fd, 'r'))
+	if (!server_ready(fd, s, local))
 		return;
 	if (!side_start(s))
 		exit(1);
 	side_mark(s);
 	control_put_byte(fd, 1);
+	control_patience(fd, s->spec.ms + s->spec.warmup_ms);
 	if (control_get_byte(fd, 'm')) {
 		side_mark(s);
 		control_put_byte(fd, 1);
@@ -153,7 +178,7 @@ void bench_serve(int fd, const char *local)
 static const char *client_run(int fd, struct side *s, struct outcome *o)
 {
 	const char *error;
-	uint64_t start;
+	uint64_t last = 0;
 	uint32_t i;
 
 	control_put_byte(fd, 'r');
@@ -163,19 +188,21 @@ static const char *client_run(int fd, struct side *s, struct outcome *o)
 	control_put_byte(fd, 'm');
 	control_get_byte(fd, 1);
 	side_mark(s);
-	start = now_ns();
 	sleep_ms(s->spec.ms);
 	stop_sending = true;
 	error = side_end(s, &o->client);
-	o->elapsed_ns = now_ns() - start;
 	control_put_byte(fd, 'e');
 	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
 	for (i = 0; i < s->spec.threads; i++) {
+		if (s->workers[i].last_at > last)
+			last = s->workers[i].last_at;
 		samples_merge(&o->rtt, &s->workers[i].rtt);
 		samples_merge(&o->reuse, &s->workers[i].reuse);
 		samples_merge(&o->send, &s->workers[i].send);
 	}
+	/* Not to when the last buffer was back, nor to when this thread was told. */
+	o->elapsed_ns = last > s->marked_at ? last - s->marked_at : 0;
 	samples_sort(&o->rtt);
 	samples_sort(&o->reuse);
 	samples_sort(&o->send);
@@ -193,6 +220,8 @@ int control_run(int fd, const struct spec *spec, const char *local, const char *
 		error = "no connection";
 		if (!client_open(spec, local, peer, s->conns))
 			error = client_run(fd, s, o);
+		else
+			control_put_byte(fd, 'x');
 	}
 	if (!error && o->client.corrupt + o->server.corrupt)
 		error = "contents, order or cookies were wrong";

@@ -8,37 +8,40 @@ import json
 import statistics
 
 
+# What is the same in runs that are compared. A file is a boot; every: cookies are read after so
+# many sends.
+Key = collections.namedtuple(
+    "Key", "mode size depth sockets threads wait peers every checked boot")
+
+
 def read(names):
-    """All objects of some files, one a line."""
+    """All objects of some files, one a line; each knows its file."""
     runs = []
     for name in names:
         with open(name, encoding="ascii") as lines:
-            runs += [json.loads(line) for line in lines]
+            runs += [{**json.loads(line), "boot": name} for line in lines]
     return runs
 
 
 def benchmark(runs):
-    """Runs of rdsz-bench: what is compared, then the variant.
-
-    Compared are mode, size, depth, sockets, threads, wait, peers, and after how many sends the
-    cookies are read.
-    """
+    """Runs of rdsz-bench: what is compared, then the variant."""
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
     for run in runs:
         if "application" in run:
             continue
-        key = (run["mode"], run["size"], run["depth"], run["sockets"], run["threads"], run["wait"],
-               run.get("peers", 1), run.get("reap_every", 1))
+        key = Key(run["mode"], run["size"], run["depth"], run["sockets"], run["threads"],
+                  run["wait"], run.get("peers", 1), run.get("reap_every", 1),
+                  run.get("checked", False), run["boot"])
         groups[key][label(run["variant"])].append(run)
     return groups
 
 
 def application(runs):
-    """Runs of rdsz-kv by variant and blocks to spare."""
+    """Runs of rdsz-kv by variant, blocks to spare and boot."""
     groups = collections.defaultdict(list)
     for run in runs:
         if "application" in run and "spare" in run:
-            groups[label(run["variant"]), run["spare"]].append(run)
+            groups[label(run["variant"]), run["spare"], run["boot"]].append(run)
     return groups
 
 
@@ -65,13 +68,21 @@ def time_of(runs):
     """What ratios are made of, in us: the round trip, or of a stream the time per message."""
     if runs[0]["mode"] == "rr":
         return median(runs, lambda r: r["rtt_us"]["p50"])
-    return 1e6 / max(1e-9, median(runs, lambda r: r["per_second"]))
+    rate = median(runs, lambda r: r["per_second"])
+    return 1e6 / rate if rate else None
 
 
 def size_text(size):
     if size >= 1 << 20:
         return f"{size >> 20} MiB"
     return f"{size >> 10} KiB" if size >= 1024 else f"{size} B"
+
+
+def end(link):
+    """What one end of a link can."""
+    on = ", ".join(f"{text} {'on' if link[name] else 'off'}" for name, text in
+                   (("sg", "scatter-gather"), ("checksum", "checksum"), ("tso", "TSO")))
+    return f"MTU {link['mtu']}: {on}"
 
 
 def conditions(runs):
@@ -81,9 +92,10 @@ def conditions(runs):
         link = run.get("link")
         if not link or not link["device"]:
             continue
-        on = ", ".join(f"{text} {'on' if link[name] else 'off'}" for name, text in
-                       (("sg", "scatter-gather"), ("checksum", "checksum"), ("tso", "TSO")))
-        line = f"Linux {run['kernel']}, {link['device']}, MTU {link['mtu']}: {on}"
+        line = f"Linux {run['kernel']}, {link['device']}, {end(link)}"
+        other, its = run.get("server_link", link), run.get("server_kernel", run["kernel"])
+        if (its, end(other)) != (run["kernel"], end(link)):
+            line += f"; server: Linux {its}, {other['device']}, {end(other)}"
         if run["emulated"]:
             line += "; emulated, no verdict"
         elif not run["verdict"]:

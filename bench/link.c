@@ -72,7 +72,7 @@ static bool feature(int fd, const char *device, uint32_t command)
 	return !ioctl(fd, SIOCETHTOOL, &ifr) && value.data;
 }
 
-void link_read(const char *address, struct link_info *link)
+static void link_read(const char *address, struct link_info *link)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct utsname uts = {};
@@ -94,17 +94,47 @@ void link_read(const char *address, struct link_info *link)
 }
 
 /* Times of an emulated CPU say nothing, and without these features TCP copies what it was lent. */
-bool link_allows_verdict(const struct link_info *link)
+static bool allows_verdict(const struct link_info *link)
 {
 	return !link->emulated && link->sg && link->checksum && link->tso;
+}
+
+bool link_allows_verdict(const struct link_info *link)
+{
+	return allows_verdict(link) && allows_verdict(link + 1);
+}
+
+/* The server's end is told to each client before the first run. */
+void link_tell(int control, const char *address)
+{
+	struct link_info link;
+
+	link_read(address, &link);
+	control_put(control, &link, sizeof(link));
+}
+
+/* Both ends: ours, then the server's. */
+bool link_learn(int control, const char *address, struct link_info *links)
+{
+	link_read(address, &links[0]);
+	return control_get(control, &links[1], sizeof(links[1]));
+}
+
+static void device_json(const char *name, const struct link_info *link)
+{
+	printf(",\"%s\":{\"device\":\"%s\",\"mtu\":%d,\"sg\":%s,\"checksum\":%s,\"tso\":%s}", name,
+	       link->device, link->mtu, json_bool(link->sg), json_bool(link->checksum),
+	       json_bool(link->tso));
 }
 
 /* What bench/figures.py needs to say what the figures are worth. */
 void link_json(const struct link_info *link)
 {
-	printf(",\"kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s", link->kernel,
-	       json_bool(link->emulated), json_bool(link_allows_verdict(link)));
-	printf(",\"link\":{\"device\":\"%s\",\"mtu\":%d,\"sg\":%s,\"checksum\":%s,\"tso\":%s}",
-	       link->device, link->mtu, json_bool(link->sg), json_bool(link->checksum),
-	       json_bool(link->tso));
+	const struct link_info *server = link + 1;
+
+	printf(",\"kernel\":\"%s\",\"server_kernel\":\"%s\",\"emulated\":%s,\"verdict\":%s",
+	       link->kernel, server->kernel, json_bool(link->emulated || server->emulated),
+	       json_bool(link_allows_verdict(link)));
+	device_json("link", link);
+	device_json("server_link", server);
 }

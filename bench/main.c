@@ -12,6 +12,8 @@
 #include "options.h"
 #include "pattern.h"
 
+#define DEEP_WARMUP_MS	500	/* until queues and buffers are as full as they will be */
+
 static struct options {
 	struct variant variants[MAX_LIST];
 	uint32_t sizes[MAX_LIST], depths[MAX_LIST];
@@ -19,7 +21,7 @@ static struct options {
 	const char *serve, *local, *peer;
 	uint32_t family, intree_family;
 	struct spec spec;
-	struct link_info link;
+	struct link_info links[2];
 	bool json, once;
 } opt = {
 	.rounds = 1,
@@ -57,7 +59,7 @@ static const struct argp_option options[] = {
 	{ "reap-every", KEY_EVERY, "N", 0, "reap after so many sends", 2 },
 	{ "sockbuf", KEY_SOCKBUF, "BYTES", 0, "SO_SNDBUF and SO_RCVBUF", 2 },
 	{ "time", 'T', "MS", 0, "length of a run", 2 },
-	{ "warmup", KEY_WARMUP, "MS", 0, "before it, not counted", 2 },
+	{ "warmup", KEY_WARMUP, "MS", 0, "before it, not counted; at least 500 if the depth is not 1", 2 },
 	{ "check", 'c', NULL, 0, "fill and compare all contents", 2 },
 	{ "family", KEY_FAMILY, "N", 0, "family number of rds_zc", 3 },
 	{ "intree-family", KEY_INTREE, "N", 0, "that of in-tree RDS", 3 },
@@ -106,7 +108,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'c': spec->check = 1; break;
 	case KEY_FAMILY: opt.family = number(state, arg, 1, 44); break;
 	case KEY_INTREE: opt.intree_family = number(state, arg, 1, 44); break;
-	case 'P': spec->port = number(state, arg, 1, 65000); break;
+	case 'P': spec->port = number(state, arg, 1, 60000); break;
 	case 'j': opt.json = true; break;
 	case ARGP_KEY_ARG: return ARGP_ERR_UNKNOWN;
 	case ARGP_KEY_END: settle(state); break;
@@ -131,14 +133,22 @@ static struct spec spec_of(const struct variant *v, uint32_t size, uint32_t dept
 		spec.reply = size;
 	if (!spec.pool)
 		spec.pool = 2 * depth + 2;
+	if (depth > 1 && spec.warmup_ms < DEEP_WARMUP_MS)
+		spec.warmup_ms = DEEP_WARMUP_MS;
 	return spec;
 }
 
 /* Why a variant cannot run with these sizes and depths, or NULL. */
 static const char *nonsense(const struct spec *spec)
 {
-	if (spec->proto >= PROTO_UNIX && spec->zerocopy != ZC_OFF)
-		return "has no zerocopy";
+	const char *why = variant_nonsense(spec->proto, spec->zerocopy, spec->reaping);
+
+	if (why)
+		return why;
+	if (socket_connected(spec) && spec->peers > 1)
+		return "has one peer here";
+	if (spec->reaping == REAP_NONE && spec->pool <= spec->depth)
+		return "would write to buffers on their way";
 	if (by_uring(spec) && !uring_can(spec))
 		return "this kernel's io_uring cannot";
 	if (spec->proto == PROTO_TIPC &&
@@ -153,7 +163,7 @@ static const char *nonsense(const struct spec *spec)
 static int run(int control, const struct variant *v, uint32_t size, uint32_t depth, int round)
 {
 	struct spec spec = spec_of(v, size, depth);
-	struct run run = { &spec, &opt.link, v->label, round };
+	struct run run = { &spec, opt.links, v->label, round };
 	const char *why = nonsense(&spec);
 	struct outcome o;
 	int err;
@@ -172,21 +182,30 @@ static int run(int control, const struct variant *v, uint32_t size, uint32_t dep
 	return err;
 }
 
-/* Rounds inside, so that the variants which are compared share whatever else the machine does. */
+static const struct variant *turn_of(int v, int round)
+{
+	return &opt.variants[(v + round - 1) % opt.nr_variants];
+}
+
+/*
+ * Rounds inside, so that the variants which are compared share whatever else the machine does; each
+ * round begins with another, so that none has always the same before it.
+ */
 static int client(void)
 {
 	int control = control_connect(opt.peer, opt.spec.port), failures = 0, s, d, r, v;
 
 	if (control < 0)
 		return 1;
-	link_read(opt.local, &opt.link);
+	if (!link_learn(control, opt.local, opt.links))
+		return 1;
 	if (!opt.json)
-		report_head(&opt.link);
+		report_head(opt.links);
 	for (s = 0; s < opt.nr_sizes; s++)
 		for (d = 0; d < opt.nr_depths; d++)
 			for (r = 1; r <= opt.rounds; r++)
 				for (v = 0; v < opt.nr_variants; v++)
-					failures += !!run(control, &opt.variants[v], opt.sizes[s],
+					failures += !!run(control, turn_of(v, r), opt.sizes[s],
 							  opt.depths[d], r);
 	return failures ? 1 : 0;
 }

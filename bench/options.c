@@ -43,6 +43,29 @@ int parse_numbers(struct argp_state *state, char *text, uint32_t low, uint32_t h
 	return n;
 }
 
+static uint32_t usual_reaping(uint32_t proto)
+{
+	return proto == PROTO_INTREE ? REAP_CMSG : REAP_ERRQUEUE;
+}
+
+/* Why there can be no such variant, whatever the kernel; or NULL. */
+const char *variant_nonsense(uint32_t proto, uint32_t zerocopy, uint32_t reaping)
+{
+	const bool rds = proto == PROTO_RDS_ZC || proto == PROTO_INTREE;
+
+	if (zerocopy == ZC_OFF)
+		return reaping == usual_reaping(proto) ? NULL : "a copy has nothing to reap";
+	if (!rds && proto != PROTO_TCP)
+		return "has no zerocopy";
+	if (proto != PROTO_RDS_ZC && zerocopy == ZC_AUTO)
+		return "does not decide by itself";
+	if (proto == PROTO_INTREE && reaping != REAP_CMSG && reaping != REAP_NONE)
+		return "tells by control messages only";
+	if (proto == PROTO_TCP && reaping == REAP_CMSG)
+		return "has no such control messages";
+	return NULL;
+}
+
 static void parse_variant(struct argp_state *state, char *text, struct variant *v)
 {
 	static const char *const zerocopies[] = { "copy", "zc", "auto" };
@@ -52,7 +75,7 @@ static void parse_variant(struct argp_state *state, char *text, struct variant *
 	memset(v, 0, sizeof(*v));
 	snprintf(v->label, sizeof(v->label), "%s%s", text, strchr(text, ':') ? "" : ":copy");
 	v->proto = word_of(state, strtok_r(text, ":", &rest), proto_names, PROTOS);
-	v->reaping = v->proto == PROTO_INTREE ? REAP_CMSG : REAP_ERRQUEUE;
+	v->reaping = usual_reaping(v->proto);
 	text = strtok_r(NULL, ":", &rest);
 	if (text)
 		v->zerocopy = word_of(state, text, zerocopies, 3);

@@ -17,6 +17,7 @@ uint32_t word_of(struct argp_state *state, const char *text, const char *const *
 uint32_t number(struct argp_state *state, const char *text, uint32_t low, uint32_t high);
 int parse_numbers(struct argp_state *state, char *text, uint32_t low, uint32_t high,
 		  uint32_t *list);
+const char *variant_nonsense(uint32_t proto, uint32_t zerocopy, uint32_t reaping);
 int parse_variants(struct argp_state *state, char *text, struct variant *list);
 
 #endif

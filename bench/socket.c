@@ -68,7 +68,7 @@ struct conn *conn_new(struct worker *w, int index)
 	c->w = w;
 	c->index = index;
 	c->fd = -1;
-	c->sending = -1;
+	c->sending = c->filled = -1;
 	c->pool = calloc(spec->pool, sizeof(*c->pool));
 	c->pool_bytes = each * spec->pool;
 	for (i = 0; i < spec->pool; i++)
@@ -194,9 +194,22 @@ static int set_zerocopy(const struct spec *spec, int fd)
 	return 0;
 }
 
+/* What they came to: limits, doubling, and TCP's own tuning have their say. */
+void socket_buffers(int fd, struct figures *f)
+{
+	int snd = 0, rcv = 0;
+	socklen_t len = sizeof(snd);
+
+	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &snd, &len);
+	len = sizeof(rcv);
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcv, &len);
+	f->sndbuf = snd;
+	f->rcvbuf = rcv;
+}
+
 int socket_prepare(const struct spec *spec, int fd)
 {
-	struct timeval timeout = { .tv_usec = 200000 };
+	struct timeval timeout = { .tv_usec = 200000 }, send_timeout = { .tv_sec = 1 };
 	int one = 1;
 
 	if (spec->proto == PROTO_TCP &&
@@ -205,8 +218,9 @@ int socket_prepare(const struct spec *spec, int fd)
 	if (spec->proto == PROTO_SCTP &&
 	    setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &one, sizeof(one)))
 		return complain("SCTP_NODELAY");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
-		return complain("SO_RCVTIMEO");
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_timeout, sizeof(send_timeout)))
+		return complain("SO_RCVTIMEO, SO_SNDTIMEO");
 	return size_buffers(spec, fd) ?: set_zerocopy(spec, fd);
 }
 
@@ -264,19 +278,30 @@ int server_open(const struct spec *spec, const char *local, struct conn **conns)
 	return 0;
 }
 
-int server_accept(const struct spec *spec, int listener, struct conn **conns)
+int server_accept(const struct spec *spec, int control, int listener, struct conn **conns)
 {
 	uint32_t i;
+	int ret = 0;
 
 	if (!socket_connected(spec))
 		return 0;
-	for (i = 0; i < spec->sockets; i++) {
-		conns[i]->fd = accept(listener, NULL, NULL);
-		if (conns[i]->fd < 0 || socket_prepare(spec, conns[i]->fd))
-			return complain("accept");
+	for (i = 0; i < spec->sockets && !ret; i++) {
+		conns[i]->fd = control_accept_one(control, listener);
+		ret = conns[i]->fd < 0 ? -1 : socket_prepare(spec, conns[i]->fd);
 	}
 	close(listener);
-	return 0;
+	return ret;
+}
+
+/*
+ * RDS chooses the lane of a message by its ports, so the client's are the same in each run: another
+ * choice would be another measurement. The others may have any.
+ */
+int client_bound(const struct spec *spec, const char *local, uint32_t i)
+{
+	const bool rds = spec->proto == PROTO_RDS_ZC || spec->proto == PROTO_INTREE;
+
+	return socket_bound(spec, local, rds ? spec->port + 1 + MAX_SOCKETS + i : 0);
 }
 
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns)
@@ -291,7 +316,7 @@ int client_open(const struct spec *spec, const char *local, const char *peer, st
 
 		c->peer_len = socket_address(spec, nth_address(spec, peer, i, text), port,
 					     &c->peer);
-		c->fd = stream ? socket_new(spec) : socket_bound(spec, local, 0);
+		c->fd = stream ? socket_new(spec) : client_bound(spec, local, i);
 		if (c->fd < 0 || socket_prepare(spec, c->fd))
 			return -1;
 		if (spec->proto == PROTO_TIPC && tipc_wait(&c->peer))

@@ -43,11 +43,61 @@ void samples_sort(struct samples *s)
 }
 
 /* The sample under which lies this share of all; they are sorted. */
-uint64_t samples_at(const struct samples *s, double share)
+static uint64_t samples_at(const struct samples *s, double share)
 {
 	size_t i = (size_t)(share * (double)s->n);
 
 	return s->n ? s->v[i < s->n ? i : s->n - 1] : 0;
+}
+
+/* A percentile with nothing beyond it is only the largest, or the least. */
+static bool enough(const struct samples *s, double share)
+{
+	return (double)s->n * (share < .5 ? share : 1 - share) > .999999;
+}
+
+void samples_json(const char *name, const struct samples *s)
+{
+	static const struct { const char *name; double share; } at[] = {
+		{ "p10", .1 }, { "p50", .5 }, { "p99", .99 }, { "p999", .999 },
+	};
+	size_t i;
+
+	printf(",\"%s\":{\"n\":%zu", name, s->n);
+	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		printf(",\"%s\":", at[i].name);
+		if (enough(s, at[i].share))
+			printf("%.2f", (double)samples_at(s, at[i].share) / 1000);
+		else
+			printf("null");
+	}
+	printf("}");
+}
+
+/* A column. */
+void samples_text(const struct samples *s, double share)
+{
+	if (enough(s, share))
+		printf(" %9.1f", (double)samples_at(s, share) / 1000);
+	else
+		printf(" %9s", "-");
+}
+
+double samples_mean(const struct samples *s)
+{
+	double sum = 0;
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		sum += (double)s->v[i];
+	return s->n ? sum / (double)s->n : 0;
+}
+
+void figures_cookie(struct figures *f, enum verdict verdict)
+{
+	f->cookies++;
+	f->told += verdict != SAYS_NOTHING;
+	f->copied += verdict == SAYS_COPIED;
 }
 
 void figures_add(struct figures *to, const struct figures *from)

@@ -34,9 +34,24 @@ static uint32_t seed(const struct conn *c, uint32_t seq, bool reply)
 	return (c->index * 8111 + seq * 2 + reply) % 65521;
 }
 
+/* The message that was received last, while it is still there. */
+void conn_check(struct conn *c)
+{
+	struct worker *w = c->w;
+	struct header hdr;
+
+	if (!c->unchecked)
+		return;
+	c->unchecked = false;
+	memcpy(&hdr, c->rx, sizeof(hdr));
+	if (pattern_check(c->rx + sizeof(hdr), c->rx_len - sizeof(hdr),
+			  seed(c, hdr.seq, !w->server)) >= 0)
+		w->f.corrupt++;
+}
+
 /* ---- out ---- */
 
-static int free_buffer(struct conn *c)
+static int free_buffer(const struct conn *c)
 {
 	const struct spec *spec = c->w->spec;
 	uint32_t i;
@@ -44,37 +59,54 @@ static int free_buffer(struct conn *c)
 	for (i = 0; i < spec->pool; i++) {
 		uint32_t at = (c->next + i) % spec->pool;
 
-		if (c->pool[at].busy)
-			continue;
-		c->next = at + 1;
-		return (int)at;
+		if (!c->pool[at].busy)
+			return (int)at;
 	}
 	return -1;
 }
 
-/* The next message, in a buffer that is ours. */
+/* Is there a message that was begun, or a buffer for another? */
+bool conn_has_room(const struct conn *c)
+{
+	return c->sending >= 0 || free_buffer(c) >= 0;
+}
+
+/* The contents of the next message, in a buffer that is ours; -1: there is none. */
+static int filled_buffer(struct conn *c)
+{
+	const struct worker *w = c->w;
+	const uint32_t len = w->server ? w->spec->reply : w->spec->size;
+
+	if (c->filled >= 0)
+		return c->filled;
+	c->filled = free_buffer(c);
+	if (c->filled >= 0 && w->spec->check)
+		pattern_fill(c->pool[c->filled].data + sizeof(struct header),
+			     len - sizeof(struct header), seed(c, c->tx_seq, w->server));
+	return c->filled;
+}
+
 static bool start_message(struct conn *c)
 {
 	const struct spec *spec = c->w->spec;
 	bool last = !c->w->server && spec->mode == MODE_STREAM && stop_sending;
 	struct header hdr = { .seq = c->tx_seq, .flags = last ? FLAG_LAST : 0 };
-	int at = free_buffer(c);
+	int at = filled_buffer(c);
 	struct buffer *b = &c->pool[at < 0 ? 0 : at];
 
 	if (at < 0)
 		return false;
+	c->filled = -1;
+	c->next = at + 1;
 	c->tx_len = c->w->server ? spec->reply : spec->size;
 	c->tx_done = 0;
 	c->tx_ns = 0;
 	c->tx_seq++;
 	c->last_sent = last;
 	memcpy(b->data, &hdr, sizeof(hdr));
-	if (spec->check)
-		pattern_fill(b->data + sizeof(hdr), c->tx_len - sizeof(hdr),
-			     seed(c, hdr.seq, c->w->server));
 	b->seq = hdr.seq;
 	b->calls = 0;
-	b->whole = false;
+	b->whole = b->copied = false;
 	b->busy = spec->zerocopy != ZC_OFF && spec->reaping != REAP_NONE;
 	b->sent_at = now_ns();
 	c->sent_at[hdr.seq % c->ring] = b->sent_at;
@@ -97,7 +129,12 @@ static void message_sent(struct conn *c)
 	w->f.bytes += c->tx_len;
 	samples_add(&w->send, c->tx_ns);
 	if (b->busy && w->spec->proto == PROTO_TCP && !by_uring(w->spec) && !b->calls)
-		conn_returned(c, b - c->pool, false);
+		conn_returned(c, b - c->pool, b->copied ? SAYS_COPIED : SAYS_LENT);
+	if (!w->server)
+		return;
+	/* Before the next request, not between it and its reply: the client holds the clock. */
+	conn_check(c);
+	filled_buffer(c);
 }
 
 static ssize_t call(struct conn *c, struct buffer *b)
@@ -120,6 +157,7 @@ static ssize_t call(struct conn *c, struct buffer *b)
 	return sendmsg(c->fd, &msg, flags);
 }
 
+/* No room may mean that too many cookies wait. */
 static int refused(struct conn *c)
 {
 	c->w->f.refused++;
@@ -129,7 +167,7 @@ static int refused(struct conn *c)
 		c->congested = true;
 	else if (errno != EINTR)
 		return failed(c, "sendmsg");
-	return 0;
+	return c->unreturned && conn_reap(c) < 0 ? -1 : 0;
 }
 
 static int send_by_call(struct conn *c)
@@ -150,8 +188,10 @@ static int send_by_call(struct conn *c)
 		b->calls++;
 	}
 	c->tx_done += n;
-	if (c->tx_done < c->tx_len)
-		return 1;
+	if (c->tx_done < c->tx_len) {
+		c->blocked = true;	/* TCP takes a part where it has no room for more */
+		return 0;
+	}
 	message_sent(c);
 	return 1;
 }
@@ -172,7 +212,7 @@ int conn_send(struct conn *c)
 
 /* ---- buffers back ---- */
 
-void conn_returned(struct conn *c, uint32_t at, bool copied)
+void conn_returned(struct conn *c, uint32_t at, enum verdict verdict)
 {
 	struct worker *w = c->w;
 	struct buffer *b = &c->pool[at];
@@ -183,8 +223,8 @@ void conn_returned(struct conn *c, uint32_t at, bool copied)
 	}
 	b->busy = false;
 	c->unreturned--;
-	w->f.cookies++;
-	w->f.copied += copied;
+	conn_due(c);
+	figures_cookie(&w->f, verdict);
 	samples_add(&w->reuse, now_ns() - b->sent_at);
 }
 
@@ -197,8 +237,9 @@ static void calls_returned(struct conn *c, uint32_t lo, uint32_t hi, bool copied
 		int at = c->zc_buffer[id % c->zc_ring];
 		struct buffer *b = &c->pool[at];
 
+		b->copied |= copied;
 		if (!--b->calls && b->whole && b->busy)
-			conn_returned(c, at, copied);
+			conn_returned(c, at, b->copied ? SAYS_COPIED : SAYS_LENT);
 	}
 }
 
@@ -208,9 +249,9 @@ static void take(struct conn *c, const struct returned *r)
 	int i;
 
 	if (r->numbered)
-		calls_returned(c, r->lo, r->hi, r->copied);
+		calls_returned(c, r->lo, r->hi, r->verdict == SAYS_COPIED);
 	for (i = 0; i < r->n; i++)
-		conn_returned(c, r->cookies[i], r->copied);
+		conn_returned(c, r->cookies[i], r->verdict);
 }
 
 static int reap_errqueue(struct conn *c)
@@ -241,17 +282,6 @@ int conn_reap(struct conn *c)
 
 /* ---- in ---- */
 
-static void check(struct conn *c, const struct header *hdr)
-{
-	struct worker *w = c->w;
-
-	if (hdr->seq != c->rx_seq)
-		w->f.corrupt++;
-	if (w->spec->check && pattern_check(c->rx + sizeof(*hdr), c->rx_len - sizeof(*hdr),
-					    seed(c, hdr->seq, !w->server)) >= 0)
-		w->f.corrupt++;
-}
-
 /* Was the buffer of the request back before, or with, its reply? */
 static void note_early(struct conn *c, uint32_t seq)
 {
@@ -273,21 +303,23 @@ static void message_received(struct conn *c)
 	struct worker *w = c->w;
 	struct header hdr;
 
+	w->last_at = now_ns();
 	memcpy(&hdr, c->rx, sizeof(hdr));
-	check(c, &hdr);
+	if (hdr.seq != c->rx_seq)
+		w->f.corrupt++;
+	c->unchecked = w->spec->check;
 	c->rx_got = 0;
 	c->rx_seq++;
 	w->f.received++;
-	if (hdr.flags & FLAG_LAST)
+	if (hdr.flags & FLAG_LAST || !w->server)
 		c->last_seen = true;
 	if (w->server)
 		return;
 	if (w->spec->mode == MODE_RR) {
-		samples_add(&w->rtt, now_ns() - c->sent_at[hdr.seq % c->ring]);
+		samples_add(&w->rtt, w->last_at - c->sent_at[hdr.seq % c->ring]);
 		note_early(c, hdr.seq);
-	} else {
-		c->last_seen = true;
 	}
+	conn_check(c);
 }
 
 /* 1: a message, or cookies, or a part of a stream. */
@@ -310,6 +342,7 @@ int conn_receive(struct conn *c, bool block)
 		msg.msg_name = &from;
 		msg.msg_namelen = sizeof(from);
 	}
+	conn_check(c);
 	c->w->f.recv_calls++;
 	n = recvmsg(c->fd, &msg, block ? (stream ? MSG_WAITALL : 0) : MSG_DONTWAIT);
 	if (n < 0)

@@ -122,10 +122,8 @@ static unsigned int flags(const struct conn *c)
 
 static void prepare_fixed(struct io_uring_sqe *sqe, struct conn *c, struct buffer *b, uint32_t len)
 {
-	unsigned int area = 0;
+	const unsigned int area = c->index / c->w->spec->threads;
 
-	while (c->w->conns[area] != c)
-		area++;
 	io_uring_prep_send_zc_fixed(sqe, c->fd, b->data, len, flags(c), 0, area);
 	if (named(c))
 		io_uring_prep_send_set_addr(sqe, (struct sockaddr *)&c->peer, c->peer_len);
@@ -166,14 +164,18 @@ int uring_send(struct conn *c, struct buffer *b, int index, uint32_t len)
 	return ret == 1 ? 1 : -1;
 }
 
+/* The threads have the conns in turn. */
 static struct conn *conn_of(struct worker *w, uint32_t index)
 {
-	int i;
+	return w->conns[index / w->spec->threads];
+}
 
-	for (i = 0; i < w->nr_conns; i++)
-		if (w->conns[i]->index == (int)index)
-			return w->conns[i];
-	abort();
+/* Older kernels do not say. */
+static enum verdict verdict(const struct uring *u, const struct io_uring_cqe *cqe)
+{
+	if (!u->flags)
+		return SAYS_NOTHING;
+	return (uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED ? SAYS_COPIED : SAYS_LENT;
 }
 
 static int completion(struct worker *w, const struct io_uring_cqe *cqe)
@@ -182,12 +184,13 @@ static int completion(struct worker *w, const struct io_uring_cqe *cqe)
 
 	if (cqe->flags & IORING_CQE_F_NOTIF) {
 		conn_returned(conn_of(w, cqe->user_data >> 32), (uint32_t)cqe->user_data,
-			      (uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED);
+			      verdict(w->uring, cqe));
 		return 1;
 	}
-	if (cqe->res >= 0)
+	if (cqe->res == (int)(w->server ? w->spec->reply : w->spec->size))
 		return 0;
-	snprintf(text, sizeof(text), "io_uring: %s", strerror(-cqe->res));
+	snprintf(text, sizeof(text), "io_uring: %s",
+		 cqe->res < 0 ? strerror(-cqe->res) : "a part was sent");
 	w->error = text;
 	return -1;
 }

@@ -54,18 +54,19 @@ int zc_reap(int fd, bool tcp, struct returned *r)
 	r->numbered = tcp;
 	r->lo = ee->ee_info;
 	r->hi = ee->ee_data;
-	r->copied = ee->ee_code;
+	r->verdict = ee->ee_code ? SAYS_COPIED : SAYS_LENT;
 	r->n = tcp ? 0 : (int)(n / (ssize_t)sizeof(r->cookies[0]));
 	return 1;
 }
 
-/* Those that came along with a message. In-tree says nothing about copies. */
+/* Those that came along with a message. This form has no room for a word about copies. */
 bool zc_from_cmsgs(struct msghdr *msg, struct returned *r)
 {
 	struct rds_zcopy_cookies cookies;
 	struct cmsghdr *cmsg;
 
-	r->numbered = r->copied = false;
+	r->numbered = false;
+	r->verdict = SAYS_NOTHING;
 	r->n = 0;
 	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		if (cmsg->cmsg_level != SOL_RDS || cmsg->cmsg_type != RDS_CMSG_ZCOPY_COMPLETION)

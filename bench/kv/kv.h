@@ -54,7 +54,7 @@ struct slot {
 	socklen_t to_len;
 	uint32_t done;			/* bytes taken */
 	uint32_t calls;			/* TCP: calls that wait for a completion */
-	bool whole, lent;
+	bool whole, lent, copied;
 	uint64_t sent_at;
 };
 
@@ -99,6 +99,7 @@ struct kv_worker {
 	struct block *(*store)[KV_KEYS];	/* server: by client and key */
 	struct kv_figures f;
 	struct samples latency;
+	uint64_t last_at;			/* client: when the last answer came */
 	uint32_t era;
 	const char *error;
 };

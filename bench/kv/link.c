@@ -156,7 +156,7 @@ int link_flush(struct link *link)
 
 /* ---- completions ---- */
 
-static void returned(struct link *link, uint32_t at, bool copied)
+static void returned(struct link *link, uint32_t at, enum verdict verdict)
 {
 	struct kv_worker *w = link->w;
 	struct slot *s = &w->slots[at];
@@ -165,19 +165,19 @@ static void returned(struct link *link, uint32_t at, bool copied)
 		w->f.f.corrupt++;	/* a cookie that nobody waits for */
 		return;
 	}
-	w->f.f.cookies++;
-	w->f.f.copied += copied;
+	figures_cookie(&w->f.f, verdict);
 	slot_put(w, s);
 }
 
-static void call_returned(struct link *link, uint32_t number, bool copied)
+static void call_returned(struct link *link, uint32_t number, enum verdict verdict)
 {
 	struct slot *s = &link->w->slots[link->zc_slot[number % ZC_RING]];
 
+	s->copied |= verdict == SAYS_COPIED;
 	if (!s->lent || !s->calls)
 		link->w->f.f.corrupt++;
 	else if (!--s->calls && s->whole)
-		returned(link, s - link->w->slots, copied);
+		returned(link, s - link->w->slots, s->copied ? SAYS_COPIED : SAYS_LENT);
 }
 
 static void take(struct link *link, const struct returned *r)
@@ -186,9 +186,9 @@ static void take(struct link *link, const struct returned *r)
 	int i;
 
 	for (number = r->lo; r->numbered && number != r->hi + 1; number++)
-		call_returned(link, number, r->copied);
+		call_returned(link, number, r->verdict);
 	for (i = 0; i < r->n; i++)
-		returned(link, r->cookies[i], r->copied);
+		returned(link, r->cookies[i], r->verdict);
 }
 
 int link_reap(struct link *link)

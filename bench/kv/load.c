@@ -112,7 +112,8 @@ int load_take(struct link *link)
 		w->error = "an answer that nobody waits for";
 		return -1;
 	}
-	samples_add(&w->latency, now_ns() - key->asked_at);
+	w->last_at = now_ns();
+	samples_add(&w->latency, w->last_at - key->asked_at);
 	if (!right(w, link, key))
 		w->f.f.corrupt++;
 	*(h->op == OP_BLOCK ? &w->f.reads : &w->f.writes) += 1;

@@ -18,7 +18,7 @@ static struct options {
 	const char *serve, *local, *peer;
 	uint32_t family, intree_family;
 	struct kv_spec spec;
-	struct link_info link;
+	struct link_info links[2];
 	bool json, once;
 } opt = {
 	.rounds = 1,
@@ -73,9 +73,15 @@ static void settle(struct argp_state *state)
 		argp_error(state, "needs --serve, or --local, --peer and --variants");
 	if (spec->low > spec->high || spec->workers > spec->clients)
 		argp_error(state, "low above high, or more threads than clients");
-	for (i = 0; i < opt.nr_variants; i++)
-		if (opt.variants[i].proto > PROTO_TCP || opt.variants[i].reaping > REAP_CMSG)
-			argp_error(state, "%s: not in this program", opt.variants[i].label);
+	for (i = 0; i < opt.nr_variants; i++) {
+		const struct variant *v = &opt.variants[i];
+		const char *why = variant_nonsense(v->proto, v->zerocopy, v->reaping);
+
+		if (v->proto > PROTO_TCP || v->reaping > REAP_CMSG)
+			argp_error(state, "%s: not in this program", v->label);
+		if (why)
+			argp_error(state, "%s: %s", v->label, why);
+	}
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -103,7 +109,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_WARMUP: spec->io.warmup_ms = number(state, arg, 0, 1000000); break;
 	case KEY_FAMILY: opt.family = number(state, arg, 1, 44); break;
 	case KEY_INTREE: opt.intree_family = number(state, arg, 1, 44); break;
-	case 'P': spec->io.port = number(state, arg, 1, 65000); break;
+	case 'P': spec->io.port = number(state, arg, 1, 60000); break;
 	case 'j': opt.json = true; break;
 	case ARGP_KEY_END: settle(state); break;
 	default: return ARGP_ERR_UNKNOWN;
@@ -128,7 +134,7 @@ static struct kv_spec spec_of(const struct variant *v, uint32_t spare)
 static int sweep(int control, const struct variant *v)
 {
 	double rates[MAX_LIST] = {};
-	struct kv_print p = { .link = &opt.link, .label = v->label, .json = opt.json };
+	struct kv_print p = { .link = opt.links, .label = v->label, .json = opt.json };
 	struct kv_outcome o;
 	int i, failures = 0;
 
@@ -151,15 +157,16 @@ static int sweep(int control, const struct variant *v)
 static int client(void)
 {
 	int control = control_connect(opt.peer, opt.spec.io.port), failures = 0, r, v;
-	struct kv_print p = { .link = &opt.link, .json = opt.json };
+	struct kv_print p = { .link = opt.links, .json = opt.json };
 
 	if (control < 0)
 		return 1;
-	link_read(opt.local, &opt.link);
+	if (!link_learn(control, opt.local, opt.links))
+		return 1;
 	kv_head(&p);
 	for (r = 0; r < opt.rounds; r++)
 		for (v = 0; v < opt.nr_variants; v++)
-			failures += sweep(control, &opt.variants[v]);
+			failures += sweep(control, &opt.variants[(v + r) % opt.nr_variants]);
 	return failures ? 1 : 0;
 }
 

@@ -11,11 +11,6 @@ static double per(double a, double b)
 	return b > 0 ? a / b : 0;
 }
 
-static double us(const struct kv_outcome *o, double share)
-{
-	return (double)samples_at(&o->latency, share) / 1000;
-}
-
 static double mib(const struct kv_outcome *o)
 {
 	return (double)(o->client.f.bytes + o->server.f.bytes) / (1 << 20);
@@ -38,9 +33,12 @@ void kv_head(const struct kv_print *p)
 
 static void text(const struct kv_print *p, const struct kv_outcome *o)
 {
-	printf("%-18s %6u %9.0f %9.1f %9.1f %9.1f %9.1f %7.0f %7.0f %6lu %6lu %8lu\n", p->label,
-	       p->spec->spare, kv_rate(o), per(mib(o), (double)o->elapsed_ns / 1e9), us(o, .5),
-	       us(o, .99), us(o, .999), per(o->client.f.process_us, mib(o)),
+	printf("%-18s %6u %9.0f %9.1f", p->label, p->spec->spare, kv_rate(o),
+	       per(mib(o), (double)o->elapsed_ns / 1e9));
+	samples_text(&o->latency, .5);
+	samples_text(&o->latency, .99);
+	samples_text(&o->latency, .999);
+	printf(" %7.0f %7.0f %6lu %6lu %8lu\n", per(o->client.f.process_us, mib(o)),
 	       per(o->server.f.process_us, mib(o)), o->client.most_used, o->server.most_used,
 	       o->client.waits_block + o->server.waits_block);
 }
@@ -52,10 +50,15 @@ static void json_side(const char *name, const struct kv_figures *f, double moved
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f,\"sendmsg_mean_us\":%.3f",
 	       per(f->f.process_us, moved), per(f->f.machine_us, moved),
 	       per((double)f->f.send_ns / 1000, f->f.messages));
+	printf(",\"sndbuf\":%lu,\"rcvbuf\":%lu", f->f.sndbuf, f->f.rcvbuf);
 	printf(",\"blocks_used\":%lu,\"waits_block\":%lu,\"waits_slot\":%lu", f->most_used,
 	       f->waits_block, f->waits_slot);
-	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"copied_share\":%.4f}", f->f.cookies,
-	       per(f->f.cookies, f->f.reap_calls), per(f->f.copied, f->f.cookies));
+	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"copied_share\":", f->f.cookies,
+	       per(f->f.cookies, f->f.reap_calls));
+	if (f->f.told)
+		printf("%.4f}", (double)f->f.copied / (double)f->f.told);
+	else
+		printf("null}");
 }
 
 static void json(const struct kv_print *p, const struct kv_outcome *o)
@@ -70,8 +73,7 @@ static void json(const struct kv_print *p, const struct kv_outcome *o)
 	link_json(p->link);
 	printf(",\"per_second\":%.1f,\"mib_per_second\":%.2f", kv_rate(o),
 	       per(mib(o), (double)o->elapsed_ns / 1e9));
-	printf(",\"latency_us\":{\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f}", us(o, .5), us(o, .99),
-	       us(o, .999));
+	samples_json("latency_us", &o->latency);
 	json_side("client", &o->client, mib(o));
 	json_side("server", &o->server, mib(o));
 	printf("}\n");

@@ -12,6 +12,7 @@ struct kv_side {
 	struct kv_worker workers[KV_WORKERS];
 	uint32_t nr_workers;
 	struct figures start;
+	uint64_t marked_at;
 };
 
 /* Besides its spare blocks a worker has those that it stores, and one a socket to receive into. */
@@ -80,6 +81,7 @@ static void side_start(struct kv_side *s)
 
 static void side_mark(struct kv_side *s)
 {
+	s->marked_at = now_ns();
 	counting_era++;
 	usage_read(&s->spec.io, &s->start);
 }
@@ -98,17 +100,22 @@ static void add(struct kv_figures *to, const struct kv_figures *from)
 
 static const char *side_end(struct kv_side *s, struct kv_figures *f)
 {
+	const bool server = s->workers[0].server;
 	const char *error = NULL;
 	uint32_t i;
 
+	if (server)
+		usage_since(&s->spec.io, &s->start, &f->f);
 	for (i = 0; i < s->nr_workers; i++)
 		pthread_join(s->workers[i].thread, NULL);
-	usage_since(&s->spec.io, &s->start, &f->f);
+	if (!server)
+		usage_since(&s->spec.io, &s->start, &f->f);
 	for (i = 0; i < s->nr_workers; i++) {
 		add(f, &s->workers[i].f);
 		if (s->workers[i].error)
 			error = s->workers[i].error;
 	}
+	socket_buffers(s->workers[0].links[0].fd, &f->f);
 	return error;
 }
 
@@ -125,32 +132,46 @@ static int open_sockets(struct kv_side *s, const char *local)
 	return 0;
 }
 
-static int accept_all(struct kv_side *s, int listener)
+static int accept_all(struct kv_side *s, int control, int listener)
 {
 	uint32_t i;
 
 	for (i = 0; i < s->spec.clients; i++)
-		if (add_link(&s->workers[i % s->nr_workers], control_accept(listener)))
+		if (add_link(&s->workers[i % s->nr_workers], control_accept_one(control, listener)))
 			return -1;
 	return 0;
 }
 
-static void serve_run(int fd, struct kv_side *s, const char *local)
+/* Its sockets, and those of the client connected to them; the client knows whether it worked. */
+static bool server_ready(int fd, struct kv_side *s, const char *local)
 {
 	const bool tcp = socket_connected(&s->spec.io);
-	struct kv_figures f = {};
 	int listener = tcp ? socket_bound(&s->spec.io, local, s->spec.io.port + 1) : -1;
-	const char *error;
-	bool good = tcp ? listener >= 0 && !listen(listener, KV_WORKERS) : !open_sockets(s, local);
+	bool there = tcp ? listener >= 0 && !listen(listener, KV_WORKERS) : !open_sockets(s, local);
+	bool good = there;
 
-	control_put_byte(fd, good);
-	good = good && (!tcp || !accept_all(s, listener)) && control_get_byte(fd, 'r');
+	control_put_byte(fd, there);
+	if (there && tcp)
+		good = !accept_all(s, fd, listener);
 	if (listener >= 0)
 		close(listener);
+	if (!there || !control_get_byte(fd, 'r'))
+		return false;
 	if (!good)
+		control_put_byte(fd, 0);
+	return good;
+}
+
+static void serve_run(int fd, struct kv_side *s, const char *local)
+{
+	struct kv_figures f = {};
+	const char *error;
+
+	if (!server_ready(fd, s, local))
 		return;
 	side_start(s);
 	control_put_byte(fd, 1);
+	control_patience(fd, s->spec.io.ms + s->spec.io.warmup_ms);
 	control_get_byte(fd, 'm');
 	side_mark(s);
 	control_put_byte(fd, 1);
@@ -188,7 +209,7 @@ static int connect_all(struct kv_side *s, const char *local, const char *peer)
 		uint16_t port = io->port + 1 + (tcp ? 0 : i % s->spec.workers);
 
 		w->peer_len = socket_address(io, peer, port, &w->peer);
-		if (add_link(w, tcp ? socket_new(io) : socket_bound(io, local, 0)))
+		if (add_link(w, tcp ? socket_new(io) : client_bound(io, local, i)))
 			return -1;
 		if (tcp && connect(w->links[0].fd, (struct sockaddr *)&w->peer, w->peer_len)) {
 			perror("connect");
@@ -201,7 +222,7 @@ static int connect_all(struct kv_side *s, const char *local, const char *peer)
 static const char *client_run(int fd, struct kv_side *s, struct kv_outcome *o)
 {
 	const char *error;
-	uint64_t start;
+	uint64_t last = 0;
 	uint32_t i;
 
 	control_put_byte(fd, 'r');
@@ -212,16 +233,18 @@ static const char *client_run(int fd, struct kv_side *s, struct kv_outcome *o)
 	control_put_byte(fd, 'm');
 	control_get_byte(fd, 1);
 	side_mark(s);
-	start = now_ns();
 	sleep_ms(s->spec.io.ms);
 	stop_sending = true;
 	error = side_end(s, &o->client);
-	o->elapsed_ns = now_ns() - start;
 	control_put_byte(fd, 'e');
 	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
-	for (i = 0; i < s->nr_workers; i++)
+	for (i = 0; i < s->nr_workers; i++) {
+		if (s->workers[i].last_at > last)
+			last = s->workers[i].last_at;
 		samples_merge(&o->latency, &s->workers[i].latency);
+	}
+	o->elapsed_ns = last > s->marked_at ? last - s->marked_at : 0;
 	samples_sort(&o->latency);
 	return error;
 }
@@ -237,6 +260,8 @@ int kv_run(int fd, const struct kv_spec *spec, const char *local, const char *pe
 		error = "no connection";
 		if (!connect_all(s, local, peer))
 			error = client_run(fd, s, o);
+		else
+			control_put_byte(fd, 'x');
 	}
 	if (!error && o->client.f.corrupt + o->server.f.corrupt)
 		error = "contents, versions or cookies were wrong";

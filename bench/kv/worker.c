@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The loop of one thread of either side: ask (as a client), send, wait, receive, reap. */
 #include <poll.h>
-#include <string.h>
 
 #include "kv.h"
 
@@ -74,12 +73,13 @@ static int wait_and_take(struct kv_worker *w)
 	return 0;
 }
 
+/* What was wrong in the warm-up is wrong. */
 bool worker_new_era(struct kv_worker *w)
 {
 	if (w->era == counting_era)
 		return false;
 	w->era = counting_era;
-	memset(&w->f, 0, sizeof(w->f));
+	w->f = (struct kv_figures){ .f.corrupt = w->f.f.corrupt };
 	w->latency.n = 0;
 	w->pool.most_used = w->pool.size - w->pool.nr_free;
 	w->pool.dry = 0;
