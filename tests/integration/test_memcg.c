@@ -293,7 +293,8 @@ static void unsent__empty_is_charged(void **state)
 		assert_int_equal(rds_send(ends.tx, NULL, 0, &nobody, MSG_DONTWAIT), 0);
 	assert_true(wait_used(before + count * 128, before + count * 1024));
 	topology_close(ends.topology, ends.tx);
-	assert_true(wait_used(0, before + MIB));
+	/* KASAN keeps what was freed, and on 5.10 its charge. */
+	assert_true(wait_used(0, before + (time_scale() > 1 ? count * 1024 : MIB)));
 	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
 }
 
