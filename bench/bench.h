@@ -49,7 +49,7 @@ struct figures {
 	uint64_t send_calls, send_ns, refused;
 	uint64_t recv_calls, poll_calls;	/* those of epoll, all of them */
 	uint64_t reap_calls, reap_empty, cookies;
-	uint64_t copied, told;		/* cookies that said "copied", that said anything about it */
+	uint64_t copied, told;		/* cookies that said "copied", or anything about it */
 	uint64_t early, late;		/* cookie there with the reply, or not */
 	uint64_t corrupt;
 	uint64_t process_us, machine_us;	/* CPU time: this process; all of the machine */

@@ -204,7 +204,7 @@ static void all_due(struct worker *w)
 static int visit(struct worker *w)
 {
 	struct conn *list[MAX_SOCKETS];
-	int i, n = w->nr_due, timeout = WAIT_MS;
+	int i, n = w->nr_due, wait, timeout = WAIT_MS;
 
 	memcpy(list, w->due, n * sizeof(list[0]));
 	w->nr_due = 0;
@@ -216,10 +216,11 @@ static int visit(struct worker *w)
 		c->blocked = c->congested = false;
 		if (send_some(c) < 0 || watch_for_room(w, c) < 0)
 			return -1;
-		if (patience(c) < WAIT_MS)
+		wait = patience(c);
+		if (wait < WAIT_MS)
 			conn_due(c);
-		if (patience(c) < timeout)
-			timeout = patience(c);
+		if (wait < timeout)
+			timeout = wait;
 	}
 	return timeout;
 }

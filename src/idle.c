@@ -5,8 +5,8 @@
  * A conn is idle when all that time no frame came or went, nothing waits to be delivered, and no
  * port of either end is congested. Then the side that owns its TCP connections closes them, if the
  * peer is one of ours and was told of all that it delivered to us; an in-tree peer would dial again
- * at once, and keeps its connection. Nobody brings the connections of an idle conn back before there
- * is something to send. A conn within the namespace has nothing to close.
+ * at once, and keeps its connection. Nobody brings the connections of an idle conn back before
+ * there is something to send. A conn within the namespace has nothing to close.
  *
  * A conn that was idle and down for as long goes itself. What must not be forgotten with it stays
  * behind as a tombstone, see tombstone.c.

@@ -118,7 +118,8 @@
 	X(conn_drop_protocol,		"connections down: malformed header") \
 	X(conn_drop_stalled,		"connections down: nothing acknowledged for stall_ms") \
 	X(conn_drop_idle,		"connections closed: nothing came or went for idle_ms") \
-	X(conn_reaped,			"conns let go: idle and down for idle_ms, or of hosts that never sent a frame") \
+	X(conn_reaped, \
+	  "conns let go: idle and down for idle_ms, or of hosts that never sent a frame") \
 	X(conn_remembered,		"conns made anew whose peer is remembered") \
 	X(conn_forgotten, \
 	  "conns let go that are not remembered: too many, or no memory") \

@@ -17,7 +17,7 @@
 
 #define RDSZ_BACKLOG	64
 
-#define RDSZ_ACCEPT_RETRY_MS	100	/* until one is asked for again that could not be accepted */
+#define RDSZ_ACCEPT_RETRY_MS	100	/* until what could not be accepted is asked for again */
 #define RDSZ_ACCEPT_BATCH	64	/* then others may have the lock */
 
 /* ---- accepting ---- */

@@ -252,10 +252,7 @@ static void family21__with_the_library(void **state)
 	unload();
 }
 
-/*
- * In-tree RDS has the number: the module is refused with EBUSY,
- * and the log says what to do.
- */
+/* In-tree RDS has the number: the module is refused with EBUSY, and the log says what to do. */
 static void family21__taken_by_in_tree(void **state)
 {
 	(void)state;

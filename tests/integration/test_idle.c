@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,12 +327,12 @@ static void let_go(const struct netns *near, int listener, const struct counters
 /* The far end has all addresses of 10.99.0.0/16, and no RDS: others take the connections. */
 static int have_many_addresses(struct topology *topology)
 {
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(RDS_TCP_PORT) };
-	int fd = netns_in(&topology->ns[1], socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+	union rds_addr any = rds_addr("0.0.0.0", 0);
+	int fd = wire_listen(&topology->ns[1], &any);
 
 	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
-	assert_int_equal(listen(fd, 2 * AT_A_TIME), 0);
+	assert_int_equal(listen(fd, 2 * AT_A_TIME), 0);		/* more than usual at a time */
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(link_add_address(&topology->ns[1], "lo", "10.99.0.1", 16), 0);
 	assert_int_equal(netns_in(&topology->ns[0],
 				  system("ip route add 10.99.0.0/16 via 10.77.1.2")), 0);
