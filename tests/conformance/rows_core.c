@@ -27,12 +27,14 @@ static char data[8192];
 /* A message goes through, whatever was set, and comes with no control message. */
 static void goes_through(const struct ends *ends, uint32_t stream)
 {
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	struct got got;
 
 	send_pattern(ends->tx, 100, stream, &ends->far);
-	assert_int_equal(rds_wait(ends->rx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN,
-			 POLLIN);
-	got = get(ends->rx, data, sizeof(data), 512, MSG_DONTWAIT);
+	do {	/* in-tree is readable once for a congestion map, too: row 77 */
+		assert_int_equal(rds_wait(ends->rx, POLLIN, deadline) & POLLIN, POLLIN);
+		got = get(ends->rx, data, sizeof(data), 512, MSG_DONTWAIT);
+	} while (in_tree() && got.bytes < 0 && errno == EAGAIN);
 	assert_int_equal(got.bytes, 100);
 	assert_int_equal(pattern_check(data, 100, stream), -1);
 	assert_int_equal(got_cmsgs(&got), 0);
