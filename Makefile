@@ -144,7 +144,8 @@ endif
 test-forced:
 	tests/vm/run --force=pin_account 6.1 test_pin test_completion
 	tests/vm/run --force=tcp_errqueue 7.x test_overwrite test_completion test_pin \
-		test_reconnect test_namespace test_threads 'test_counters --only=optmem__*'
+		test_reconnect test_retransmit test_delivery test_lanes test_namespace \
+		test_threads test_memcg test_uring 'test_counters --only=optmem__*'
 
 # Faults planted in the harness: tests/vm/run must see each of them.
 selftest:

@@ -27,16 +27,6 @@ bool in_tree(void)
 	return answer;
 }
 
-bool kernel_before(unsigned int major, unsigned int minor)
-{
-	unsigned int is_major = 0, is_minor = 0;
-	struct utsname name;
-
-	if (uname(&name) || sscanf(name.release, "%u.%u", &is_major, &is_minor) != 2)
-		return false;
-	return is_major < major || (is_major == major && is_minor < minor);
-}
-
 bool in_tree_before(unsigned int major, unsigned int minor)
 {
 	return in_tree() && kernel_before(major, minor);

@@ -15,6 +15,7 @@
 #include "deadline.h"
 #include "ends.h"
 #include "interrupt.h"
+#include "module.h"
 #include "rds.h"
 #include "suite.h"
 #include "topology.h"
@@ -24,8 +25,7 @@
 /* In-tree RDS, the oracle: a family number was given, and rds_zc is not loaded. */
 bool in_tree(void);
 
-/* A kernel, and the in-tree RDS of a kernel, older than this. */
-bool kernel_before(unsigned int major, unsigned int minor);
+/* In-tree RDS of a kernel older than this; that of any RDS is kernel_before(). */
 bool in_tree_before(unsigned int major, unsigned int minor);
 
 /* In-tree RDS of this line, of an older stable version than this, as Debian's kernels tell it. */

@@ -334,8 +334,7 @@ static int have_many_addresses(struct topology *topology)
 	assert_int_equal(listen(fd, 2 * AT_A_TIME), 0);		/* more than usual at a time */
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(link_add_address(&topology->ns[1], "lo", "10.99.0.1", 16), 0);
-	assert_int_equal(netns_in(&topology->ns[0],
-				  system("ip route add 10.99.0.0/16 via 10.77.1.2")), 0);
+	assert_int_equal(link_add_route(&topology->ns[0], "10.99.0.0", 16, "10.77.1.2"), 0);
 	return fd;
 }
 

@@ -5,7 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,11 +98,7 @@ static void max_paths__is_one_or_eight(void **state)
 
 static void write_text(const struct netns *ns, const char *path, const char *text)
 {
-	int fd = netns_in(ns, open(path, O_WRONLY | O_CLOEXEC));
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	assert_int_equal(netns_write(ns, path, text), 0);
 }
 
 /*
@@ -878,7 +873,9 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, order__while_lanes_open_under_load, both_sides);
 	SUITE_ADD(&suite, answer__goes_by_the_lane_of_its_question, both_sides);
 	SUITE_ADD(&suite, kill__one_lane_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, kill__one_lane_in_mid_stream, variants_one_nobody);
 	SUITE_ADD(&suite, kill__all_lanes_in_mid_stream, both_sides);
+	SUITE_ADD(&suite, kill__all_lanes_in_mid_stream, variants_one_nobody);
 	SUITE_ADD(&suite, duel__with_much_waiting, both_sides);
 	SUITE_ADD(&suite, again__more_than_may_be_retained, both_sides);
 	SUITE_ADD(&suite, restart__with_fewer_lanes_and_with_more, both_sides);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Network namespaces: nothing crosses between them, and nothing is left when one ends. */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "counters.h"
 #include "cred.h"
 #include "link.h"
@@ -106,18 +108,57 @@ static void socket__belongs_to_its_namespace(void **state)
 	close(fd);
 }
 
+/* All of net.rds_zc but accept_from, which is a text. */
+#define SYSCTLS 25
+
+static long sysctl_of(const struct netns *ns, const char *name)
+{
+	long value = -1;
+
+	if (netns_sysctl_get(ns, name, &value))
+		fail_msg("%s cannot be read", name);
+	return value;
+}
+
+/* Another value that its range allows, which it has then. */
+static void sysctl_change(const struct netns *ns, const char *name)
+{
+	long old = sysctl_of(ns, name);
+	const long tries[] = { old + 1, old - 1, 65536, 1 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tries); i++)
+		if (tries[i] != old && !netns_sysctl_set(ns, name, tries[i]))
+			break;
+	if (i == ARRAY_SIZE(tries))
+		fail_msg("%s of %ld takes no other value", name, old);
+	assert_int_equal(sysctl_of(ns, name), tries[i]);
+}
+
+/* What is written in one namespace is read there, and the other keeps what it has. */
 static void sysctls__are_per_namespace(void **state)
 {
 	struct topology *topology = *state;
-	long first = 0, second = 0;
+	const struct netns *near = &topology->ns[0], *far = &topology->ns[1];
+	DIR *dir = netns_in(near, opendir("/proc/sys/net/rds_zc"));
+	struct dirent *entry;
+	long there;
+	int count = 0;
 
-	assert_int_equal(netns_sysctl_get(&topology->ns[1], "max_completions", &first), 0);
-	assert_int_equal(netns_sysctl_set(&topology->ns[0], "max_completions", 77), 0);
-	assert_int_equal(netns_sysctl_get(&topology->ns[0], "max_completions", &second), 0);
-	assert_int_equal(second, 77);
-	assert_int_equal(netns_sysctl_get(&topology->ns[1], "max_completions", &second), 0);
-	assert_int_equal(second, first);
-	assert_int_equal(first, 65536);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "accept_from"))
+			continue;
+		there = sysctl_of(far, entry->d_name);
+		assert_int_equal(sysctl_of(near, entry->d_name), there);
+		sysctl_change(near, entry->d_name);
+		if (sysctl_of(far, entry->d_name) != there)
+			fail_msg("%s was changed in both namespaces", entry->d_name);
+		count++;
+	}
+	closedir(dir);
+	assert_int_equal(count, SYSCTLS);
+	assert_int_equal(sysctl_of(far, "max_completions"), 65536);
 }
 
 /*

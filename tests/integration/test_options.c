@@ -452,6 +452,11 @@ static const struct variant variants_v6[] = {
 	{ 0 }
 };
 
+static const struct variant variants_v6_nobody[] = {
+	{ "veth v6 small, nobody", WIRE_VETH, 1, 0, 1, 0 },
+	{ 0 }
+};
+
 static const struct variant variants_three_v6[] = {
 	{ "three hosts, v6", WIRE_VETH, 1, 0, 0, 1 },
 	{ 0 }
@@ -462,6 +467,7 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "options" };
 
 	SUITE_ADD(&suite, tos__one_value, variants_basic);
+	SUITE_ADD(&suite, tos__one_value, variants_any_nobody);
 	SUITE_ADD(&suite, features__files_and_bits_agree, variants_one_each);
 	SUITE_ADD(&suite, cmsgs__of_rdma, variants_one_each);
 	SUITE_ADD(&suite, cmsgs__of_two_groups, variants_one_each);
@@ -469,8 +475,10 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, mode__cookies_without_room_do_not_wake, variants_one_each);
 	SUITE_ADD(&suite, mode__af_rds_polls_as_in_tree, variants_wire);
 	SUITE_ADD(&suite, peek__leaves_a_congestion_notification, variants_wire);
+	SUITE_ADD(&suite, peek__leaves_a_congestion_notification, variants_one_nobody);
 	SUITE_ADD(&suite, scope__link_local_and_global, variants_v6);
 	SUITE_ADD(&suite, scope__two_link_local, variants_v6);
+	SUITE_ADD(&suite, scope__two_link_local, variants_v6_nobody);
 	SUITE_ADD(&suite, scope__tells_peers_of_one_address_apart, variants_three_v6);
 	SUITE_ADD(&suite, limit__of_the_namespace_on_loop, variants_loop);
 	SUITE_ADD(&suite, limit__raised, variants_loop);

@@ -158,6 +158,7 @@ int main(int argc, char **argv)
 	static struct suite suite = { .name = "port" };
 
 	SUITE_ADD(&suite, bind__port_taken_is_enetdown, variants_wire);
+	SUITE_ADD(&suite, bind__port_taken_is_enetdown, variants_one_nobody);
 	SUITE_ADD(&suite, listen__on_first_use_and_from_then_on, variants_wire);
 	SUITE_ADD(&suite, listen__sysctl_switches_it, variants_wire);
 	SUITE_ADD(&suite, listen__never_still_dials, variants_one);

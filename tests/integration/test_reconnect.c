@@ -426,6 +426,7 @@ struct side {
 	int rx;			/* reads; may be the same */
 	union rds_addr peer;
 	uint32_t count;
+	uint32_t timeouts;	/* sends that ended at their limit */
 	int error;
 };
 
@@ -532,11 +533,16 @@ static void *send_or_read(void *argument)
 	rds_set_timeouts(side->fd, 50);
 	while (sent < side->count && !side->error) {
 		pattern_fill(buffer, 60000, sent);
-		if (rds_send(side->fd, buffer, 60000, &side->peer, 0) == 60000)
+		if (rds_send(side->fd, buffer, 60000, &side->peer, 0) == 60000) {
 			sent++;
-		else if (errno != ETIMEDOUT)
+			continue;
+		}
+		if (errno != ETIMEDOUT) {
 			side->error = errno;
-		else if (received < side->count && side_receive(side, buffer, received))
+			break;
+		}
+		side->timeouts++;
+		if (received < side->count && side_receive(side, buffer, received))
 			received++;
 		else if (side->error == ETIMEDOUT)
 			side->error = 0;
@@ -553,8 +559,17 @@ static void both_ends__congested_go_on(void **state)
 	struct ends ends = ends_open(state);
 	struct side a = { .fd = ends.tx, .rx = ends.tx, .peer = ends.far, .count = 60 };
 	struct side b = { .fd = ends.rx, .rx = ends.rx, .peer = ends.near, .count = 60 };
+	const struct netns *near = &ends.topology->ns[0], *far = &ends.topology->ns[1];
+	struct counters at_near, at_far;
 
+	assert_int_equal(counters_read(near, &at_near), 0);
+	assert_int_equal(counters_read(far, &at_far), 0);
 	run_both(&a, &b, send_or_read);
+	/* Each has found the other's queue full, and has slept for that, and to the limit. */
+	assert_true(counter_moved(near, &at_near, "cong_send_blocked") > 0);
+	assert_true(counter_moved(far, &at_far, "cong_send_blocked") > 0);
+	assert_true(a.timeouts > 0);
+	assert_true(b.timeouts > 0);
 }
 
 /* ---- a reader that has stopped, and its neighbours on the same path ---- */

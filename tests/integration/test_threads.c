@@ -47,14 +47,21 @@ struct peer {
 	uint32_t index;
 	int fd;
 	uint32_t received;
-	atomic_uint replies;	/* that reached the shared socket */
+	atomic_uint replied;	/* what it sent to the shared socket */
+	atomic_uint replies;	/* what of that reached it */
+};
+
+/* reap() looks once and tells how many cookies it has taken back. */
+struct reap_form {
+	const char *name;
+	size_t (*reap)(struct crowd *crowd, uint32_t *list);
 };
 
 struct reaper {
 	pthread_t thread;
 	struct crowd *crowd;
-	void (*reap)(struct crowd *crowd, uint32_t *list);
-	uint32_t count;
+	const struct reap_form *form;
+	uint32_t count;		/* cookies that it got */
 };
 
 struct crowd {
@@ -116,82 +123,84 @@ static void take_back(struct crowd *crowd, uint32_t n)
 	atomic_fetch_add(&crowd->returned, 1);
 }
 
-static void take_back_all(struct crowd *crowd, const uint32_t *list, size_t count)
+static size_t take_back_all(struct crowd *crowd, const uint32_t *list, size_t count)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		take_back(crowd, list[i]);
+	return count;
 }
 
-static void check_errno(struct crowd *crowd, const char *who)
+/* No cookie: that is none for now, or a fault. */
+static size_t took_none(struct crowd *crowd, const char *who)
 {
 	if (errno == EAGAIN || (atomic_load(&crowd->may_fail) && errno == EBADF))
 		nap();
 	else
 		FAULT(crowd, "%s: %s", who, strerror(errno));
+	return 0;
 }
 
-static void reap_by_error_queue(struct crowd *crowd, uint32_t *list)
+static size_t reap_by_error_queue(struct crowd *crowd, uint32_t *list)
 {
 	struct reap reap = reap_errqueue(crowd->fd, list, 7 * sizeof(*list), 0);
 
 	if (reap.bytes < 0)
-		check_errno(crowd, "error queue");
-	else
-		take_back_all(crowd, list, reap.cookies);
+		return took_none(crowd, "error queue");
+	return take_back_all(crowd, list, reap.cookies);
 }
 
 /* What was peeked may be gone when it is read: only the read counts. */
-static void reap_by_peek_then_read(struct crowd *crowd, uint32_t *list)
+static size_t reap_by_peek_then_read(struct crowd *crowd, uint32_t *list)
 {
 	struct reap reap = reap_errqueue(crowd->fd, list, sizeof(*list), MSG_PEEK);
 
-	if (reap.bytes < 0) {
-		check_errno(crowd, "peek");
-		return;
-	}
+	if (reap.bytes < 0)
+		return took_none(crowd, "peek");
 	reap = reap_errqueue(crowd->fd, list, (reap.ee_data < 512 ? reap.ee_data : 512) *
 			     sizeof(*list), 0);
 	if (reap.bytes < 0)
-		check_errno(crowd, "read after peek");
-	else
-		take_back_all(crowd, list, reap.cookies);
+		return took_none(crowd, "read after peek");
+	return take_back_all(crowd, list, reap.cookies);
 }
 
-/* No room for data: a waiting reply must not be lost, so it is peeked at. */
-static void reap_by_cmsg_alone(struct crowd *crowd, uint32_t *list)
+/* Cookies, and a reply if one came along. */
+static size_t take_back_by_cmsg(struct crowd *crowd, uint32_t *list, unsigned int slots,
+				const char *who)
 {
-	struct reap_cmsg reap;
+	struct reap_cmsg reap = reap_by_cmsg(crowd->fd, list + 512, 64, list, slots, MSG_DONTWAIT);
 
-	if (rds_wait(crowd->fd, POLLIN, deadline_in(0)) & POLLIN) {
-		nap();
-		return;
-	}
-	reap = reap_by_cmsg(crowd->fd, list + 512, 64, list, 2, MSG_DONTWAIT);
-	if (reap.bytes < 0) {
-		check_errno(crowd, "cmsg");
-		return;
-	}
+	if (reap.bytes < 0)
+		return took_none(crowd, who);
 	if (!reap.well_formed)
 		FAULT(crowd, "a malformed completion cmsg");
-	take_back_all(crowd, list, reap.cookies);
 	if (reap.bytes > 0)
 		atomic_fetch_add(&crowd->peers[list[512] % PEERS].replies, 1);
+	return take_back_all(crowd, list, reap.cookies);
 }
 
-static void reap_with_data(struct crowd *crowd, uint32_t *list)
+/* Leaves replies to the one that is for them, but one may come meanwhile. */
+static size_t reap_by_cmsg_alone(struct crowd *crowd, uint32_t *list)
 {
-	struct reap_cmsg reap = reap_by_cmsg(crowd->fd, list + 512, 64, list, 4, MSG_DONTWAIT);
-
-	if (reap.bytes < 0) {
-		check_errno(crowd, "data");
-		return;
+	if (rds_wait(crowd->fd, POLLIN, deadline_in(0)) & POLLIN) {
+		nap();
+		return 0;
 	}
-	take_back_all(crowd, list, reap.cookies);
-	if (reap.bytes > 0)
-		atomic_fetch_add(&crowd->peers[list[512] % PEERS].replies, 1);
+	return take_back_by_cmsg(crowd, list, 2, "cmsg");
 }
+
+static size_t reap_with_data(struct crowd *crowd, uint32_t *list)
+{
+	return take_back_by_cmsg(crowd, list, 4, "data");
+}
+
+static const struct reap_form reap_forms[REAPERS] = {
+	{ "error queue", reap_by_error_queue },
+	{ "peek, then read", reap_by_peek_then_read },
+	{ "cmsg", reap_by_cmsg_alone },
+	{ "data with cmsg room", reap_with_data },
+};
 
 static void *reaper_run(void *argument)
 {
@@ -200,7 +209,7 @@ static void *reaper_run(void *argument)
 	uint32_t list[600];
 
 	while (!atomic_load(&crowd->stop))
-		reaper->reap(crowd, list);
+		reaper->count += (uint32_t)reaper->form->reap(crowd, list);
 	return NULL;
 }
 
@@ -279,12 +288,22 @@ static void peer_check(struct peer *peer, const unsigned char *message, size_t l
 		atomic_fetch_add(&crowd->received, 1);
 }
 
+/* Something for those who reap along with data. */
+static void peer_reply(struct peer *peer)
+{
+	uint32_t reply[16] = { peer->index };
+
+	if (rds_send(peer->fd, reply, sizeof(reply), &peer->crowd->addr, MSG_DONTWAIT) > 0)
+		atomic_fetch_add(&peer->replied, 1);
+	else if (errno == ENOBUFS && peer->index == PEER_BESIDE)
+		atomic_fetch_add(&peer->crowd->congested, 1);
+}
+
 static void *peer_run(void *argument)
 {
 	struct peer *peer = argument;
 	struct crowd *crowd = peer->crowd;
 	unsigned char *buffer = malloc(LARGEST);
-	uint32_t reply[16] = { peer->index };
 	ssize_t got;
 
 	while (!atomic_load(&crowd->stop)) {
@@ -297,12 +316,10 @@ static void *peer_run(void *argument)
 			FAULT(crowd, "peer %u got %zd bytes", peer->index, got);
 			break;
 		}
+		/* Before its message counts: then all replies are known when all messages came. */
+		if (++peer->received % 16 == 0)
+			peer_reply(peer);
 		peer_check(peer, buffer, (size_t)got);
-		/* Something for those who reap along with data. */
-		if (++peer->received % 16 == 0 &&
-		    rds_send(peer->fd, reply, sizeof(reply), &crowd->addr, MSG_DONTWAIT) < 0 &&
-		    errno == ENOBUFS && peer->index == PEER_BESIDE)
-			atomic_fetch_add(&crowd->congested, 1);
 	}
 	free(buffer);
 	return NULL;
@@ -312,15 +329,13 @@ static void *peer_run(void *argument)
 
 static void crowd_open(struct crowd *crowd, void **state, uint32_t count)
 {
-	static void (*const reaps[REAPERS])(struct crowd *, uint32_t *) = {
-		reap_by_error_queue, reap_by_peek_then_read, reap_by_cmsg_alone, reap_with_data,
-	};
 	struct topology *topology = *state;
 	const struct netns *homes[PEERS] = { &topology->ns[1], &topology->ns[2],
 					     &topology->ns[0] };
 	union rds_addr addrs[PEERS] = { topology->far[0], topology->far[1], topology->near[0] };
 	uint32_t i;
 
+	assert_true(sysconf(_SC_NPROCESSORS_ONLN) >= 2);
 	memset(crowd, 0, sizeof(*crowd));
 	crowd->topology = topology;
 	crowd->count = count;
@@ -341,7 +356,7 @@ static void crowd_open(struct crowd *crowd, void **state, uint32_t count)
 		assert_non_null(crowd->senders[i].buffers);
 	}
 	for (i = 0; i < REAPERS; i++)
-		crowd->reapers[i] = (struct reaper){ .crowd = crowd, .reap = reaps[i] };
+		crowd->reapers[i] = (struct reaper){ .crowd = crowd, .form = &reap_forms[i] };
 }
 
 static void crowd_start(struct crowd *crowd)
@@ -387,15 +402,44 @@ static void crowd_free(struct crowd *crowd)
 		fail_msg("%s", crowd->fault);
 }
 
-/* Waits for what was sent to arrive and for its cookies. */
+static bool settled(const struct crowd *crowd)
+{
+	uint32_t sent = atomic_load(&crowd->sent), i;
+
+	if (atomic_load(&crowd->received) < sent || atomic_load(&crowd->returned) < sent)
+		return false;
+	for (i = 0; i < PEERS; i++)
+		if (atomic_load(&crowd->peers[i].replies) < atomic_load(&crowd->peers[i].replied))
+			return false;
+	return true;
+}
+
+/* Waits for what was sent to arrive, its cookies, and the replies. */
 static void wait_settled(struct crowd *crowd, unsigned int ms)
 {
 	struct deadline deadline = deadline_in(ms);
 
-	while (!atomic_load(&crowd->stop) && !deadline_over(&deadline) &&
-	       (atomic_load(&crowd->received) < atomic_load(&crowd->sent) ||
-		atomic_load(&crowd->returned) < atomic_load(&crowd->sent)))
+	while (!atomic_load(&crowd->stop) && !deadline_over(&deadline) && !settled(crowd))
 		deadline_step();
+}
+
+/* Everybody had a part in it. */
+static void check_shares(struct crowd *crowd)
+{
+	uint32_t i, replied, replies;
+
+	for (i = 0; i < REAPERS; i++) {
+		print_message("# %u cookies by %s\n", crowd->reapers[i].count,
+			      crowd->reapers[i].form->name);
+		if (!crowd->fault[0] && !crowd->reapers[i].count)
+			FAULT(crowd, "no cookie by %s", crowd->reapers[i].form->name);
+	}
+	for (i = 0; i < PEERS; i++) {
+		replied = atomic_load(&crowd->peers[i].replied);
+		replies = atomic_load(&crowd->peers[i].replies);
+		if (!crowd->fault[0] && (!replies || replies != replied))
+			FAULT(crowd, "%u of %u replies of peer %u came", replies, replied, i);
+	}
 }
 
 /* From then on sends may fail. */
@@ -435,6 +479,7 @@ static void crowd__each_cookie_once_each_message_home(void **state)
 	if (counter_moved(&topology->ns[0], &before, "cong_send_error") !=
 	    atomic_load(&crowd.congested))
 		FAULT(&crowd, "ENOBUFS %u times", atomic_load(&crowd.congested));
+	check_shares(&crowd);
 	crowd_free(&crowd);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "cred.h"
 #include "flow.h"
 #include "module.h"
 #include "pattern.h"
@@ -99,6 +100,7 @@ static void sent(struct flow_tx *tx, uint32_t slot, size_t length, bool zerocopy
 	if (zerocopy) {
 		tx->busy[slot] = true;
 		tx->out++;
+		tx->most = tx->out > tx->most ? tx->out : tx->most;
 	} else {
 		pattern_poison(tx->buffers + (size_t)slot * tx->flow.max, length);
 	}
@@ -107,6 +109,12 @@ static void sent(struct flow_tx *tx, uint32_t slot, size_t length, bool zerocopy
 static bool would_block(int error)
 {
 	return error == EAGAIN || error == ENOBUFS || error == EINTR;
+}
+
+/* What nobody may have pinned is little, and cookies make room. */
+static bool try_later(int error)
+{
+	return would_block(error) || (error == ENOMEM && cred_is_nobody());
 }
 
 bool flow_tx_send(struct flow_tx *tx)
@@ -131,7 +139,7 @@ bool flow_tx_send(struct flow_tx *tx)
 		sent(tx, slot, length, zerocopy);
 	else if (rc >= 0)
 		failed(&tx->result, "cut send", EIO);
-	else if (!would_block(errno))
+	else if (!try_later(errno))
 		failed(&tx->result, "send", errno);
 	return rc == (ssize_t)length;
 }

@@ -50,6 +50,7 @@ struct flow_tx {
 	uint32_t cookie[FLOW_DEPTH];		/* of the message in a slot */
 	bool busy[FLOW_DEPTH];
 	uint32_t out;				/* busy slots: cookies that must come back */
+	uint32_t most;				/* the most that were out at once */
 };
 
 int flow_tx_open(struct flow_tx *tx, int fd, const union rds_addr *to, const struct flow *flow);

@@ -209,6 +209,33 @@ int link_del_address(const struct netns *ns, const char *name, const char *addre
 	return change_address(ns, name, address, prefix, false);
 }
 
+int link_add_route(const struct netns *ns, const char *network, unsigned int prefix,
+		   const char *gateway)
+{
+	struct in6_addr to, by;
+	struct rtmsg *message;
+	struct request request;
+	int family, same;
+	size_t length;
+
+	length = parse_address(network, &to, &family);
+	if (!length || parse_address(gateway, &by, &same) != length) {
+		errno = EINVAL;
+		return -1;
+	}
+	request_start(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	message = mnl_nlmsg_put_extra_header(request.header, sizeof(*message));
+	message->rtm_family = (uint8_t)family;
+	message->rtm_dst_len = (uint8_t)prefix;
+	message->rtm_table = RT_TABLE_MAIN;
+	message->rtm_protocol = RTPROT_STATIC;
+	message->rtm_scope = RT_SCOPE_UNIVERSE;
+	message->rtm_type = RTN_UNICAST;
+	mnl_attr_put(request.header, RTA_DST, length, &to);
+	mnl_attr_put(request.header, RTA_GATEWAY, length, &by);
+	return request_run(ns, &request);
+}
+
 int link_blackhole(const struct netns *ns, const char *name, const char *neighbour, bool on)
 {
 	static const unsigned char nobody[6] = { 0x02, 0xde, 0xad, 0, 0, 1 };

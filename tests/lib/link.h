@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Links, addresses, neighbours and delays of a namespace, through rtnetlink. */
+/* Links, addresses, routes, neighbours and delays of a namespace, through rtnetlink. */
 #ifndef TESTS_LINK_H
 #define TESTS_LINK_H
 
@@ -24,6 +24,10 @@ int link_add_address(const struct netns *ns, const char *name, const char *addre
 		     unsigned int prefix);
 int link_del_address(const struct netns *ns, const char *name, const char *address,
 		     unsigned int prefix);
+
+/* IPv4 or IPv6, by a gateway that a link of the namespace reaches. */
+int link_add_route(const struct netns *ns, const char *network, unsigned int prefix,
+		   const char *gateway);
 
 /*
  * Swallows what we send to one neighbour while the link stays up: its hardware address is pinned

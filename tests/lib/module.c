@@ -7,6 +7,7 @@
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cred.h"
@@ -93,6 +94,16 @@ int module_dawdle(const char *event, bool on)
 		return -1;
 	rc = fputs(on ? "stacktrace\n" : "!stacktrace\n", file) < 0 ? -1 : 0;
 	return fclose(file) ? -1 : rc;
+}
+
+bool kernel_before(unsigned int major, unsigned int minor)
+{
+	unsigned int is_major = 0, is_minor = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &is_major, &is_minor) != 2)
+		return false;
+	return is_major < major || (is_major == major && is_minor < minor);
 }
 
 bool kernel_log_says(const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Loading and unloading rds_zc.ko, in a test of nobody too. */
+/* Loading and unloading rds_zc.ko, in a test of nobody too; and the kernel it is loaded into. */
 #ifndef TESTS_MODULE_H
 #define TESTS_MODULE_H
 
@@ -33,6 +33,9 @@ long module_parameter(const char *name, long fallback);
  * it so long that others come in between. -1: no such event.
  */
 int module_dawdle(const char *event, bool on);
+
+/* Is the running kernel older than this? */
+bool kernel_before(unsigned int major, unsigned int minor);
 
 /* True if the text stands anywhere in the kernel's log. */
 bool kernel_log_says(const char *text);

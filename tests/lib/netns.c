@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cred.h"
@@ -88,41 +89,45 @@ const struct netns *netns_here(void)
 	return &here;
 }
 
-static FILE *open_sysctl(const char *name, const char *mode)
+int netns_write(const struct netns *ns, const char *path, const char *text)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/rds_zc/%s", name);
-	return fopen(path, mode);
-}
-
-int netns_sysctl_set(const struct netns *ns, const char *name, long value)
-{
+	ssize_t length = (ssize_t)strlen(text);
 	bool raised = cred_raise();
-	int rc = -1;
-	FILE *file;
+	int fd = -1, rc = -1;
 
 	if (!netns_enter(ns)) {
-		file = open_sysctl(name, "w");
-		if (file) {
-			rc = fprintf(file, "%ld\n", value) < 0 ? -1 : 0;
-			if (fclose(file))
-				rc = -1;
-		}
+		fd = open(path, O_WRONLY | O_CLOEXEC);
 		netns_home();
+	}
+	if (fd >= 0) {
+		rc = write(fd, text, (size_t)length) == length ? 0 : -1;
+		close(fd);
 	}
 	cred_lower(raised);
 	return rc;
 }
 
+#define SYSCTL "/proc/sys/net/rds_zc/%s"
+
+int netns_sysctl_set(const struct netns *ns, const char *name, long value)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), SYSCTL, name);
+	snprintf(text, sizeof(text), "%ld\n", value);
+	return netns_write(ns, path, text);
+}
+
 int netns_sysctl_get(const struct netns *ns, const char *name, long *value)
 {
+	char path[128];
 	int rc = -1;
 	FILE *file;
 
 	if (netns_enter(ns))
 		return -1;
-	file = open_sysctl(name, "r");
+	snprintf(path, sizeof(path), SYSCTL, name);
+	file = fopen(path, "r");
 	if (file) {
 		rc = fscanf(file, "%ld", value) == 1 ? 0 : -1;
 		fclose(file);

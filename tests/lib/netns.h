@@ -31,6 +31,9 @@ const struct netns *netns_here(void);
 	netns_in_rc;				\
 })
 
+/* Writes a text to a file of /proc, as root sees it in a namespace. */
+int netns_write(const struct netns *ns, const char *path, const char *text);
+
 /* net.rds_zc.NAME of a namespace. */
 int netns_sysctl_set(const struct netns *ns, const char *name, long value);
 int netns_sysctl_get(const struct netns *ns, const char *name, long *value);

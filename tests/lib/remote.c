@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "cred.h"
 #include "deadline.h"
 #include "link.h"
 #include "remote.h"
@@ -277,6 +278,7 @@ int remote_stop(struct remote *remote, uint32_t count, unsigned int limit_ms)
 static unsigned int next_pair(bool v6)
 {
 	const char *path = v6 ? "/tmp/rdsz-pairs-v6" : "/tmp/rdsz-pairs-v4";
+	bool raised = cred_raise();
 	unsigned int used = 0;
 	FILE *file;
 
@@ -289,6 +291,7 @@ static unsigned int next_pair(bool v6)
 	assert_non_null(file);
 	fprintf(file, "%u\n", used + 1);
 	assert_int_equal(fclose(file), 0);
+	cred_lower(raised);
 	return used;
 }
 

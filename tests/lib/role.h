@@ -20,4 +20,8 @@ struct role {
 void role_add(struct suite *suite, const char *name, CMUnitTestFunction function,
 	      const struct role *roles, size_t many);
 
+/* The same as uid 65534. */
+void role_add_nobody(struct suite *suite, const char *name, CMUnitTestFunction function,
+		     const struct role *roles, size_t many);
+
 #endif

@@ -110,13 +110,13 @@ void suite_add_nobody(struct suite *suite, const char *name, CMUnitTestFunction 
 }
 
 void suite_add_state(struct suite *suite, const char *name, const char *label,
-		     CMUnitTestFunction function, const void *state)
+		     CMUnitTestFunction function, const void *state, bool nobody)
 {
 	*next_test(suite) = (struct CMUnitTest){
 		.name = labelled(name, label),
 		.test_func = function,
-		.setup_func = plain_setup,
-		.teardown_func = plain_teardown,
+		.setup_func = nobody ? nobody_setup : plain_setup,
+		.teardown_func = nobody ? nobody_teardown : plain_teardown,
 		.initial_state = (void *)state,
 	};
 }

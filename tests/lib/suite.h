@@ -44,9 +44,9 @@ void suite_add_nobody(struct suite *suite, const char *name, CMUnitTestFunction 
 void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
 	       const struct variant *variants);
 
-/* A plain test that is given a state; its name gets a label appended. */
+/* A plain test, or one of nobody, that is given a state; its name gets a label appended. */
 void suite_add_state(struct suite *suite, const char *name, const char *label,
-		     CMUnitTestFunction function, const void *state);
+		     CMUnitTestFunction function, const void *state, bool nobody);
 
 #define SUITE_ADD_PLAIN(suite, function) suite_add_plain(suite, #function, function)
 #define SUITE_ADD(suite, function, variants) suite_add(suite, #function, function, variants)

@@ -47,6 +47,11 @@ const struct variant variants_one_each[] = {
 	{ 0 }
 };
 
+const struct variant variants_one_nobody[] = {
+	{ "veth v4, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ 0 }
+};
+
 const struct variant variants_wire_each[] = {
 	{ "veth small, root", WIRE_VETH, 0, 0, 0, 0 },
 	{ "veth small, nobody", WIRE_VETH, 0, 0, 1, 0 },

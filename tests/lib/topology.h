@@ -83,6 +83,7 @@ extern const struct variant variants_wire[];	/* veth v4, veth v6 larger side */
 extern const struct variant variants_loop[];	/* 127.0.0.1, own address */
 extern const struct variant variants_one[];	/* veth v4 */
 extern const struct variant variants_one_each[];	/* veth v4, as root and as nobody */
+extern const struct variant variants_one_nobody[];	/* veth v4, as nobody */
 extern const struct variant variants_wire_each[];	/* small and large side, root and nobody */
 extern const struct variant variants_wire_nobody[];	/* small and large side, as nobody */
 extern const struct variant variants_loop_each[];	/* own address, root and nobody */

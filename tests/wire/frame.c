@@ -235,7 +235,7 @@ int wire_send_map(int fd)
 	return wire_send(fd, &map, NULL);
 }
 
-static int receive_bytes(int fd, uint8_t *to, size_t length, struct deadline deadline)
+int wire_receive_bytes(int fd, uint8_t *to, size_t length, struct deadline deadline)
 {
 	uint8_t sink[4096];
 	ssize_t got;
@@ -256,18 +256,25 @@ static int receive_bytes(int fd, uint8_t *to, size_t length, struct deadline dea
 	return 0;
 }
 
-int wire_receive(int fd, struct frame *frame, uint8_t *payload, struct deadline deadline)
+int wire_receive_header(int fd, struct frame *frame, struct deadline deadline)
 {
 	uint8_t header[FRAME_HEADER];
 
-	if (receive_bytes(fd, header, sizeof(header), deadline))
+	if (wire_receive_bytes(fd, header, sizeof(header), deadline))
 		return -1;
 	frame_decode(header, frame);
 	if (frame->len > 1 << 20) {
 		errno = EPROTO;
 		return -1;
 	}
-	return receive_bytes(fd, payload, frame->len, deadline);
+	return 0;
+}
+
+int wire_receive(int fd, struct frame *frame, uint8_t *payload, struct deadline deadline)
+{
+	if (wire_receive_header(fd, frame, deadline))
+		return -1;
+	return wire_receive_bytes(fd, payload, frame->len, deadline);
 }
 
 enum wire_end wire_wait_end(int fd, struct deadline deadline)

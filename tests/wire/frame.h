@@ -73,6 +73,10 @@ int wire_send_map(int fd);
 /* The next frame; its payload goes to a buffer that holds 1 MiB, or is dropped if that is NULL. */
 int wire_receive(int fd, struct frame *frame, uint8_t *payload, struct deadline deadline);
 
+/* The same in two steps. */
+int wire_receive_header(int fd, struct frame *frame, struct deadline deadline);
+int wire_receive_bytes(int fd, uint8_t *to, size_t length, struct deadline deadline);
+
 enum wire_end { WIRE_OPEN, WIRE_FIN, WIRE_RESET };
 
 /* Waits until the other end has ended the connection; what it still sends is thrown away. */

@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "array.h"
+#include "cred.h"
 #include "diag.h"
 #include "module.h"
 #include "pattern.h"
 #include "suite.h"
 #include "wire_peer.h"
+#include "zc.h"
 
 /* The module has the smaller address and dials, or the larger one and is dialled. */
 static const struct variant roles[] = {
@@ -40,6 +42,14 @@ static const struct variant dialled[] = {
 static const struct variant each[] = {
 	{ "we dial", WIRE_VETH, 0, 0, 0, 0 },
 	{ "the peer dials", WIRE_VETH, 0, 1, 0, 0 },
+	{ 0 }
+};
+
+static const struct variant each_by_each[] = {
+	{ "we dial, root", WIRE_VETH, 0, 0, 0, 0 },
+	{ "we dial, nobody", WIRE_VETH, 0, 0, 1, 0 },
+	{ "the peer dials, root", WIRE_VETH, 0, 1, 0, 0 },
+	{ "the peer dials, nobody", WIRE_VETH, 0, 1, 1, 0 },
 	{ 0 }
 };
 
@@ -555,6 +565,8 @@ static void reset__after_a_frame_of_the_peer(void **state)
 	assert_true(seq > frame.seq);
 }
 
+#define LARGE (1 << 20)
+
 /* A connection that ends within a frame: nothing of it is delivered. */
 static void cut(void **state, size_t bytes, bool reset)
 {
@@ -591,6 +603,82 @@ static void cut__by_a_reset(void **state)
 	cut(state, FRAME_HEADER + PEER_MESSAGE / 2, true);
 }
 
+/* The next message that begins to come: its header. */
+static void expect_beginning(struct peer *peer, struct frame *frame)
+{
+	for (;;) {
+		if (wire_receive_header(peer->fd, frame, soon()))
+			fail_msg("no frame: %s", strerror(errno));
+		if (frame->flags != FRAME_MAP && !frame_is_hello(frame))
+			return;
+		assert_int_equal(wire_receive_bytes(peer->fd, NULL, frame->len, soon()), 0);
+	}
+}
+
+/* Half of a message was read, and TCP has not taken all of it, when the connection is reset. */
+static void cut_in_the_middle(struct peer *peer, struct frame *frame, size_t length)
+{
+	expect_beginning(peer, frame);
+	assert_int_equal(frame->len, length);
+	assert_int_equal(frame->flags, 0);
+	assert_int_equal(wire_receive_bytes(peer->fd, peer_in, length / 2, soon()), 0);
+	assert_int_equal(pattern_check(peer_in, length / 2, 5), -1);
+	zc_expect_none(peer->rds, 50);
+	peer_reset(peer);
+	peer_expect_moved(peer, "conn_reset", 1);
+	memset(peer_in, 0, length);
+}
+
+/* The connection that follows one that was lost. */
+static void peer_connect_again(struct peer *peer)
+{
+	if (peer->topology->variant->swap)
+		peer_connect(peer);
+	else
+		peer->fd = peer_owns(peer, wire_accept(peer->listener, soon()));
+	assert_int_equal(wire_send_map(peer->fd), 0);
+}
+
+/*
+ * A message of ours is cut in its middle: it goes out again, whole, from its first byte on, as the
+ * message that it was; and its one cookie comes when that has arrived.
+ */
+static void cut__within_a_message_of_ours(void **state)
+{
+	size_t length = cred_is_nobody() ? 32768 : LARGE;
+	unsigned char *buffer = zc_buffer(length);
+	struct frame first, again, next;
+	struct peer peer;
+	uint32_t cookie;
+	char room[64];
+
+	/* Of the peer's TCP: what it has taken counts as delivered. */
+	snprintf(room, sizeof(room), "4096 %zu %zu\n", length / 4, length / 4);
+	assert_int_equal(netns_write(&((struct topology *)*state)->ns[1],
+				     "/proc/sys/net/ipv4/tcp_rmem", room), 0);
+	assert_non_null(buffer);
+	peer = peer_up(state);
+	assert_int_equal(rds_set_buffers(peer.rds, 2 * LARGE, 0), 0);
+	assert_int_equal(zc_force(peer.rds), 0);
+	pattern_fill(buffer, length, 5);
+	assert_int_equal(rds_send_zc(peer.rds, buffer, length, &peer.far, 55, 0), length);
+	cut_in_the_middle(&peer, &first, length);
+	peer_connect_again(&peer);
+	expect_message(&peer, &again, length, 5);
+	assert_int_equal(again.flags, FRAME_AGAIN);
+	assert_true(again.seq == first.seq);
+	zc_reap_exactly(peer.rds, &cookie, 1);
+	assert_int_equal(cookie, 55);
+	pattern_poison(buffer, length);
+	peer_gets(&peer, PEER_MESSAGE, 6);
+	expect_message(&peer, &next, PEER_MESSAGE, 6);
+	assert_int_equal(next.flags, 0);
+	zc_reap_exactly(peer.rds, &cookie, 0);
+	assert_int_equal(peer_moved(&peer, "zc_sent"), 1);
+	assert_int_equal(peer_moved(&peer, "zc_completed"), 1);
+	zc_buffer_free(buffer, length);
+}
+
 static void pieces__one_byte_at_a_time(void **state)
 {
 	struct peer peer = peer_up(state);
@@ -610,7 +698,6 @@ static void pieces__one_byte_at_a_time(void **state)
 /* ---- connections that stay, or are replaced ---- */
 
 #define STALL_MS 1000
-#define LARGE (1 << 20)
 #define LARGES 8
 
 static int unread(const struct peer *peer)
@@ -998,6 +1085,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, cut__within_a_header, each);
 	SUITE_ADD(&suite, cut__within_a_payload, each);
 	SUITE_ADD(&suite, cut__by_a_reset, each);
+	SUITE_ADD(&suite, cut__within_a_message_of_ours, each_by_each);
 	SUITE_ADD(&suite, pieces__one_byte_at_a_time, dialling);
 	SUITE_ADD(&suite, stall__not_in_a_shut_window, each);
 	SUITE_ADD(&suite, replaced__by_a_second_connection, peer_dials);
