@@ -136,7 +136,8 @@ else
 test-long:
 	tests/vm/run --timeout=7200 --memory=4096 $(or $(KERNEL),6.1) $(flood) \
 		'test_reconnect --only=stopped_reader__* seconds=90' \
-		'test_congestion --only=full__empty_messages_without_end* count=1000000' $(million)
+		'test_congestion --only=full__empty_messages_without_end* count=1000000' \
+		'test_wire_peer --only=flood__of_empty_messages* count=1000000' $(million)
 	$(if $(KERNEL),,tests/vm/run --timeout=7200 --memory=4096 5.10 $(flood))
 endif
 
