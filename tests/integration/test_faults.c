@@ -866,6 +866,7 @@ int main(int argc, char **argv)
 
 	if (!count && fault_prepare())
 		return 1;
+	suite_at_end(fault_end);
 	SUITE_ADD(&suite, sendmsg__copied, variants_any_each);
 	SUITE_ADD(&suite, sendmsg__zerocopy, variants_any_each);
 	SUITE_ADD(&suite, sendmsg__first_to_a_host, variants_one);
