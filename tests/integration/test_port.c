@@ -50,8 +50,8 @@ static void bind__port_taken_is_enetdown(void **state)
 	char line[96];
 
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_port", port), 0);
-	snprintf(line, sizeof(line), "rds_zc: cannot listen on TCP port %u: error -98, "
-		 "the port is taken\n", port);
+	snprintf(line, sizeof(line),
+		 "rds_zc: cannot listen on TCP port %u: error -98, the port is taken\n", port);
 	assert_false(kernel_log_says(line));
 	assert_fails(rds_bind(fd, &topology->near[0]), ENETDOWN);
 	assert_true(kernel_log_says(line));
