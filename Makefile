@@ -102,7 +102,7 @@ conformance:
 	tests/conformance/run 5.10 6.1 6.12 7.x
 
 interop:
-	tests/interop/run
+	tests/interop/run $(if $(KERNEL),--kernel=$(KERNEL)) $(PEER)
 
 # tshark reads what crosses the link in tests between two of ours, and against in-tree RDS.
 dissect:
@@ -136,7 +136,8 @@ else
 test-long:
 	tests/vm/run --timeout=7200 --memory=4096 $(or $(KERNEL),6.1) $(flood) \
 		'test_reconnect --only=stopped_reader__* seconds=90' \
-		'test_congestion --only=full__empty_messages_without_end* count=1000000' $(million)
+		'test_congestion --only=full__empty_messages_without_end* count=1000000' \
+		'test_wire_peer --only=flood__of_empty_messages* count=1000000' $(million)
 	$(if $(KERNEL),,tests/vm/run --timeout=7200 --memory=4096 5.10 $(flood))
 endif
 
@@ -204,7 +205,8 @@ help:
 		'with faults'
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
 		'the oracle'
-	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM'
+	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM;' \
+		'KERNEL=7.x-debug: ours on that; PEER=6.1: that one alone'
 	@echo 'make dissect           the same, shorter, and two of ours; tshark must read every frame'
 	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
 		'an upgrade'
@@ -215,7 +217,7 @@ help:
 	@echo 'make test-reliable     1,000 killed connections, a peer whose power fails:' \
 		'nothing lost; KERNEL=7.x-debug'
 	@echo 'make test-long         8 floods of 1 MiB 64 deep (6.1 and 5.10), a reader stopped' \
-		'for 90 s, a million messages; KERNEL=7.x-debug: the last alone'
+		'for 90 s, a million messages, and of no bytes; KERNEL=7.x-debug: the first million'
 	@echo 'make test-forced       the fallbacks of compat/ where kernels need none: 6.1 and 7.x'
 	@echo 'make selftest          faults planted in the harness itself must be seen;' \
 		'KERNEL=7.x-debug'

@@ -168,6 +168,46 @@ struct ends conf_ends_cut(void **state)
 	return ends;
 }
 
+/* Sysctls of netns_here() that this test has written, and what was in them. */
+static struct change {
+	char path[128], old[64];
+} changes[8];
+static size_t changes_count;
+
+static void remember(const char *full, int fd)
+{
+	struct change *change = &changes[changes_count];
+	size_t i;
+
+	for (i = 0; i < changes_count; i++)
+		if (!strcmp(changes[i].path, full))
+			return;
+	assert_true(changes_count < ARRAY_SIZE(changes));
+	memset(change, 0, sizeof(*change));
+	assert_true(strlen(full) < sizeof(change->path));
+	strcpy(change->path, full);
+	if (pread(fd, change->old, sizeof(change->old) - 1, 0) > 0)
+		changes_count++;
+}
+
+/* The last one first. */
+void conf_put_back(void)
+{
+	bool raised = cred_raise();
+	int fd;
+
+	while (changes_count) {
+		const struct change *change = &changes[--changes_count];
+
+		fd = open(change->path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, change->old, strlen(change->old)) < 0)
+			perror(change->path);
+		if (fd >= 0)
+			close(fd);
+	}
+	cred_lower(raised);
+}
+
 int conf_sysctl(const struct netns *ns, const char *path, long value)
 {
 	bool raised = cred_raise();
@@ -177,8 +217,10 @@ int conf_sysctl(const struct netns *ns, const char *path, long value)
 	snprintf(full, sizeof(full), "/proc/sys/%s", path);
 	snprintf(text, sizeof(text), "%ld\n", value);
 	assert_int_equal(netns_enter(ns), 0);
-	fd = open(full, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+	fd = open(full, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && ns == netns_here())
+		remember(full, fd);
+	if (fd < 0 || pwrite(fd, text, strlen(text), 0) < 0)
 		error = errno;
 	if (fd >= 0)
 		close(fd);

@@ -115,8 +115,12 @@ struct ends conf_ends_talked(void **state);
 /* The same, and then nothing that A sends is ever acknowledged. */
 struct ends conf_ends_cut(void **state);
 
-/* A sysctl by its path below /proc/sys, as seen in a namespace; -1 with errno. */
+/*
+ * A sysctl by its path below /proc/sys, as seen in a namespace; -1 with errno. The end of the test
+ * puts back what it was in netns_here(), which all tests are in.
+ */
 int conf_sysctl(const struct netns *ns, const char *path, long value);
+void conf_put_back(void);
 
 /* One of the counters that both have, from any socket of the namespace. */
 uint64_t conf_counter(int fd, const char *name);

@@ -138,5 +138,6 @@ int main(int argc, char **argv)
 	for (i = 0; i < SUBJECTS; i++)
 		for (row = subjects[i]; row->name; row++)
 			add_row(&suite, row, everything, nobody);
+	suite_at_end(conf_put_back);
 	return suite_run(&suite, argc, argv);
 }

@@ -333,6 +333,49 @@ static void full__empty_messages_without_end(void **state)
 
 /* ---- what is full is not the receiver ---- */
 
+#define QUEUE_MAX 65536		/* messages that a socket may have queued, whatever their size */
+#define BATCH 1024		/* as many as one sendmmsg() takes */
+
+static void send_empty_batch(int fd, union rds_addr *to)
+{
+	static struct mmsghdr many[BATCH];
+	size_t i;
+
+	for (i = 0; i < BATCH; i++) {
+		many[i].msg_hdr.msg_name = to;
+		many[i].msg_hdr.msg_namelen = rds_addr_len(to);
+	}
+	assert_int_equal(sendmmsg(fd, many, BATCH, MSG_DONTWAIT), BATCH);
+}
+
+/* Bytes do not limit messages of none; their number does, until some are taken back. */
+static void full__a_socket_has_so_many_queued(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *ns = &ends.topology->ns[0];
+	union rds_addr nobody = nobody_home(ends.topology);
+	struct counters before;
+	uint32_t sent;
+
+	assert_int_equal(counters_read(ns, &before), 0);
+	for (sent = 0; sent < QUEUE_MAX; sent += BATCH)
+		send_empty_batch(ends.tx, &nobody);
+	assert_fails(rds_send(ends.tx, NULL, 0, &nobody, MSG_DONTWAIT), EAGAIN);
+	/* The limit is the socket's: no other peer is an exception, but another socket is. */
+	assert_fails(rds_send(ends.tx, NULL, 0, &ends.far, MSG_DONTWAIT), EAGAIN);
+	assert_int_equal(rds_send(ends.rx, NULL, 0, &nobody, MSG_DONTWAIT), 0);
+	assert_int_equal(rds_wait(ends.tx, POLLOUT, deadline_in(0)) & POLLOUT, 0);
+	assert_int_equal(rds_set_timeouts(ends.tx, 50), 0);
+	assert_fails(rds_send(ends.tx, NULL, 0, &nobody, 0), ETIMEDOUT);
+	assert_int_equal(counter_moved(ns, &before, "send_queued"), QUEUE_MAX);
+	assert_int_equal(counter_moved(ns, &before, "send_queue_full"), 3);
+	assert_int_equal(counter_moved(ns, &before, "send_refused_full"), 3);
+	assert_int_equal(setsockopt(ends.tx, SOL_RDS, RDS_CANCEL_SENT_TO, &nobody,
+				    rds_addr_len(&nobody)), 0);
+	assert_true(rds_wait(ends.tx, POLLOUT, deadline_in(DEADLINE_USUAL_MS)) & POLLOUT);
+	assert_int_equal(rds_send(ends.tx, NULL, 0, &nobody, MSG_DONTWAIT), 0);
+}
+
 #define SENDERS 8
 #define DEPTH 64
 #define SMALL 1024
@@ -609,6 +652,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, monitor__without_control_room_a_reader_sleeps, variants_any_each);
 	SUITE_ADD(&suite, full__empty_messages_count, variants_one);
 	SUITE_ADD(&suite, full__empty_messages_without_end, variants_loop_and_wire);
+	SUITE_ADD(&suite, full__a_socket_has_so_many_queued, variants_one);
 	SUITE_ADD(&suite, room__nothing_else_is_enobufs, variants_wire_each);
 	SUITE_ADD(&suite, map__bits_that_we_send, variants_small);
 	SUITE_ADD(&suite, map__bits_that_we_read, variants_small);

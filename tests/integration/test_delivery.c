@@ -355,13 +355,16 @@ static void one_way__acknowledged_soon(void **state)
 	struct stage stage = stage_open(state);
 	unsigned char *buffer = zc_buffer(ACK_SIZE);
 	static struct delays delays;
+	struct counters before;
 	uint32_t i;
 
 	assert_non_null(buffer);
+	assert_int_equal(counters_read(stage.far, &before), 0);
 	assert_int_equal(rds_set(stage.ends.rx, SOL_SOCKET, SO_TIMESTAMP, 1), 0);
 	for (i = 0; i < SAMPLES; i++)
 		measure_delay(&stage, buffer, i, &delays);
 	assert_true(counter_moved(stage.near, &stage.before, "ack_received") >= SAMPLES);
+	assert_true(counter_moved(stage.far, &before, "ack_sent") >= SAMPLES);
 	tell_delays("the reader's return", delays.from_reader);
 	tell_delays("the delivery", delays.from_stamp);
 	assert_true(delays.from_reader[0] <= LIMIT_US * time_scale());

@@ -817,40 +817,55 @@ static void storm_send(struct storm *storm, const struct ends *ends, uint32_t se
 		storm->bad_errno = errno;
 }
 
-/* In softirq, too. Nothing asserts before there is memory again. */
-static void storm__loses_nothing(void **state)
+/* Nothing asserts before there is memory again. */
+static void storm_once(const struct ends *ends)
 {
-	struct ends ends = ends_open(state);
-	const struct netns *far = topology_far_ns(ends.topology, 0);
-	struct deadline deadline;
-	struct counters before;
 	struct storm storm = { .count = 0 };
+	struct deadline deadline;
 	uint32_t i;
 
-	assert_int_equal(rds_set_buffers(ends.tx, 4 << 20, 0), 0);
-	assert_int_equal(rds_set_buffers(ends.rx, 0, 4 << 20), 0);
-	ends_there_and_back(&ends, LARGE, 1000);
-	assert_int_equal(counters_read(far, &before), 0);
 	fault_all(STORM_PERCENT);
 	for (i = 0; i < STORM; i++) {
-		storm_send(&storm, &ends, i);
-		storm_receive(&storm, ends.rx);
+		storm_send(&storm, ends, i);
+		storm_receive(&storm, ends->rx);
 	}
 	fault_all(0);
 	if (storm.bad_errno)
 		fail_msg("a send failed by %s", strerror(storm.bad_errno));
 	deadline = deadline_in(2 * DEADLINE_USUAL_MS);
 	while (storm.received < storm.count && !storm.wrong && !deadline_over(&deadline))
-		if (!storm_receive(&storm, ends.rx))
+		if (!storm_receive(&storm, ends->rx))
 			deadline_step();
 	print_message("# %zu of %u sent, %u receive and %u transmit runs put off\n", storm.count,
-		      STORM, (unsigned int)counter_moved(far, &before, "recv_delayed_retry"),
-		      (unsigned int)counter_now(&ends.topology->ns[0], "send_delayed_retry"));
+		      STORM, (unsigned int)counter_now(topology_far_ns(ends->topology, 0),
+						       "recv_delayed_retry"),
+		      (unsigned int)counter_now(&ends->topology->ns[0], "send_delayed_retry"));
 	assert_false(storm.wrong);
 	assert_int_equal(storm.received, storm.count);
 	assert_in_range(storm.count, STORM / 4, STORM - 1);
-	if (ends.topology->variant->wire == WIRE_VETH)
-		assert_true(counter_moved(far, &before, "recv_delayed_retry") > 0);
+}
+
+/*
+ * In softirq, too. Where TCP itself has met a fault, all may be read when the storm is over: then
+ * there is another one.
+ */
+static void storm__loses_nothing(void **state)
+{
+	struct ends ends = ends_open(state);
+	const struct netns *far = topology_far_ns(ends.topology, 0);
+	bool wire = ends.topology->variant->wire == WIRE_VETH, met;
+	struct counters before;
+	int i = 0;
+
+	assert_int_equal(rds_set_buffers(ends.tx, 4 << 20, 0), 0);
+	assert_int_equal(rds_set_buffers(ends.rx, 0, 4 << 20), 0);
+	ends_there_and_back(&ends, LARGE, 1000);
+	assert_int_equal(counters_read(far, &before), 0);
+	do {
+		storm_once(&ends);
+		met = counter_moved(far, &before, "recv_delayed_retry") > 0;
+	} while (wire && !met && ++i < 5);
+	assert_true(met || !wire);
 	ends_there_and_back(&ends, LARGE, 2000);
 }
 
@@ -866,6 +881,7 @@ int main(int argc, char **argv)
 
 	if (!count && fault_prepare())
 		return 1;
+	suite_at_end(fault_end);
 	SUITE_ADD(&suite, sendmsg__copied, variants_any_each);
 	SUITE_ADD(&suite, sendmsg__zerocopy, variants_any_each);
 	SUITE_ADD(&suite, sendmsg__first_to_a_host, variants_one);

@@ -7,6 +7,7 @@
 #include "counters.h"
 #include "diag.h"
 #include "ends.h"
+#include "module.h"
 #include "suite.h"
 
 /* An ordinary TCP listener that was there first. */
@@ -38,14 +39,22 @@ static bool reachable(const struct topology *topology, uint16_t port)
 	return !rc;
 }
 
+/* The log says why; each variant has a port of its own, for the log is the machine's. */
 static void bind__port_taken_is_enetdown(void **state)
 {
 	struct topology *topology = *state;
+	uint16_t port = topology->variant->v6 ? 17002 : 17003;
 	union rds_addr loop = rds_addr("127.0.0.1", 0);
-	int owner = take_port(&topology->ns[0], RDS_TCP_PORT);
+	int owner = take_port(&topology->ns[0], port);
 	int fd = netns_in(&topology->ns[0], rds_socket());
+	char line[96];
 
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_port", port), 0);
+	snprintf(line, sizeof(line),
+		 "rds_zc: cannot listen on TCP port %u: error -98, the port is taken\n", port);
+	assert_false(kernel_log_says(line));
 	assert_fails(rds_bind(fd, &topology->near[0]), ENETDOWN);
+	assert_true(kernel_log_says(line));
 	/* The loop transport needs no port, and another namespace has its own. */
 	topology_socket(topology, &topology->ns[0], &loop);
 	topology_far(topology, &topology->far[0]);
@@ -70,6 +79,34 @@ static void listen__on_first_use_and_from_then_on(void **state)
 	assert_false(reachable(topology, RDS_TCP_PORT));
 	topology_far(topology, &far);
 	assert_true(reachable(topology, RDS_TCP_PORT));
+}
+
+static void forbid_mapped(const struct netns *ns)
+{
+	FILE *file;
+
+	assert_int_equal(netns_enter(ns), 0);
+	file = fopen("/proc/sys/net/ipv6/bindv6only", "w");
+	assert_int_equal(netns_home(), 0);
+	assert_non_null(file);
+	assert_true(fputs("1\n", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* In-tree asks the namespace's bindv6only, and is cut off from IPv4 by it, as others are. */
+static void listen__takes_ipv4_whatever_bindv6only_says(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends;
+	int other;
+
+	forbid_mapped(&topology->ns[1]);
+	other = take_port(&topology->ns[1], 17004);
+	assert_false(reachable(topology, 17004));
+	close(other);
+	ends = ends_open(state);
+	assert_true(reachable(topology, RDS_TCP_PORT));
+	ends_there_and_back(&ends, 100, 1);
 }
 
 static void listen__sysctl_switches_it(void **state)
@@ -160,6 +197,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, bind__port_taken_is_enetdown, variants_wire);
 	SUITE_ADD(&suite, bind__port_taken_is_enetdown, variants_one_nobody);
 	SUITE_ADD(&suite, listen__on_first_use_and_from_then_on, variants_wire);
+	SUITE_ADD(&suite, listen__takes_ipv4_whatever_bindv6only_says, variants_one);
 	SUITE_ADD(&suite, listen__sysctl_switches_it, variants_wire);
 	SUITE_ADD(&suite, listen__never_still_dials, variants_one);
 	SUITE_ADD(&suite, port__sysctl_moves_both_directions, variants_wire);

@@ -33,6 +33,46 @@ static const struct role v4_roles[] = {
 
 static unsigned char in[1 << 20], out[1 << 20];
 
+/* ---- what a test changes of both machines, and its end gives back, whatever became of it ---- */
+
+static struct {
+	bool link, slow_link, filter, ping_enable;
+	char blackhole[64];	/* the neighbour */
+} changed;
+
+static void give_back_there(void)
+{
+	struct remote helper;
+
+	if (!changed.filter && !changed.ping_enable)
+		return;
+	if (remote_connect(&helper)) {
+		perror("peer");
+		return;
+	}
+	if ((changed.filter && remote_filter(&helper, FILTER_NONE)) ||
+	    (changed.ping_enable && remote_sysctl(&helper, "net/rds/ping_enable", 1)))
+		fprintf(stderr, "the peer stays changed\n");
+	remote_close(&helper);
+}
+
+static void give_back(void)
+{
+	const struct netns *here = netns_here();
+
+	if (changed.filter && filter_set(here, RDS_TCP_PORT, FILTER_NONE))
+		perror("filter");
+	if (changed.link && link_set_up(here, "eth0", true))
+		perror("link");
+	if (changed.slow_link &&
+	    (link_set_mtu(here, "eth0", 1500) || link_delay(here, "eth0", 0)))
+		perror("slow link");
+	if (changed.blackhole[0] && link_blackhole(here, "eth0", changed.blackhole, false))
+		perror("neighbour");
+	give_back_there();
+	memset(&changed, 0, sizeof(changed));
+}
+
 /* ---- rows 13 and 14: pings ---- */
 
 static void row13_pings__both_ways(void **state)
@@ -75,6 +115,7 @@ static void row14_no_pings__data_all_the_same(void **state)
 	union rds_addr nobody;
 	struct pair pair;
 
+	changed.ping_enable = true;
 	set_ping_enable(0);
 	open_pair(&pair, state);
 	flow_there(&pair, &flow);
@@ -201,6 +242,7 @@ static void row19_again__marked_and_numbered_as_before(void **state)
 	assert_settled(&pair, 1);
 	pair_wait_acked(&pair);
 	dropped = their_counter(&pair, "recv_drop_old_seq");
+	changed.filter = true;
 	assert_int_equal(filter_set(netns_here(), RDS_TCP_PORT, FILTER_DEAF), 0);
 	flow_there(&pair, &flow);
 	assert_true(diag_kill(netns_here(), RDS_TCP_PORT) >= 1);
@@ -215,6 +257,7 @@ static void refuse_for_a_while(struct streams *streams)
 {
 	uint64_t ups;
 
+	changed.filter = true;
 	assert_int_equal(filter_set(netns_here(), RDS_TCP_PORT, FILTER_REFUSE), 0);
 	assert_int_equal(remote_filter(&streams->helper, FILTER_REFUSE), 0);
 	usleep(500000);
@@ -247,6 +290,7 @@ static void row20_resets_for_a_while(void **state)
 static void cut_the_link(struct streams *streams)
 {
 	(void)streams;
+	changed.link = true;
 	assert_int_equal(link_set_up(netns_here(), "eth0", false), 0);
 	usleep(1500000);
 	assert_int_equal(link_set_up(netns_here(), "eth0", true), 0);
@@ -266,6 +310,7 @@ static void row20_link_goes_and_comes(void **state)
 
 static void filter_both(struct pair *pair, enum filter filter)
 {
+	changed.filter = true;
 	assert_int_equal(filter_set(netns_here(), RDS_TCP_PORT, filter), 0);
 	assert_int_equal(remote_filter(&pair->remote, filter), 0);
 }
@@ -413,12 +458,11 @@ static void row18_small_buffers_and_segments(void **state)
 	alarm((100 + count * STREAMS_MESSAGE_MS / 1000) * time_scale());
 	streams_open(&streams, *state, 1, count, 4096);
 	assert_int_equal(remote_sysctl(&streams.helper, "net/rds/tcp/rds_tcp_rcvbuf", 10000), 0);
+	changed.slow_link = true;
 	assert_int_equal(link_delay(netns_here(), "eth0", 1), 0);
 	assert_int_equal(link_set_mtu(netns_here(), "eth0", 576), 0);
 	streams_run(&streams, NULL, 0);
 	streams_finish(&streams, 0);
-	assert_int_equal(link_set_mtu(netns_here(), "eth0", 1500), 0);
-	assert_int_equal(link_delay(netns_here(), "eth0", 0), 0);
 }
 
 /* ---- row 23: we lose our memory, and the peer does not know ---- */
@@ -440,14 +484,14 @@ static void row23_we_restart__the_peer_is_stale(void **state)
 	struct flow flow = { .seed = 2300, .count = 40, .max = 5000 };
 	struct plain_end other;
 	struct pair pair;
-	char far[64];
+	char *far = changed.blackhole;
 	uint32_t i;
 
 	plain_open(&other, &v4_roles[0]);
 	plain_dial(&other);
 	open_pair(&pair, state);
 	assert_settled(&pair, 1);
-	inet_ntop(AF_INET, &pair.far.in.sin_addr, far, sizeof(far));
+	inet_ntop(AF_INET, &pair.far.in.sin_addr, far, sizeof(changed.blackhole));
 	close(pair.fd);
 	assert_int_equal(link_blackhole(netns_here(), "eth0", far, true), 0);
 	assert_int_equal(module_unload_within(20000), 0);
@@ -637,6 +681,7 @@ int main(int argc, char **argv)
 {
 	static struct suite suite = { .name = "intree_rows" };
 
+	suite_at_end(give_back);
 	ADD(row13_pings__both_ways, 2);
 	ADD(row14_no_pings__data_all_the_same, 2);
 	ADD(row17_sizes__both_ways, 2);

@@ -154,6 +154,17 @@ void fault_workers(unsigned int percent)
 	cred_lower(raised);
 }
 
+/* By files that are open; the second write is for the one that switching off makes fail. */
+void fault_end(void)
+{
+	bool raised = cred_raise();
+
+	if (write(share_fd, "0", 1) != 1 ||
+	    (pwrite(nth_fd, "0", 1, 0) != 1 && pwrite(nth_fd, "0", 1, 0) != 1))
+		perror("faults go on");
+	cred_lower(raised);
+}
+
 void fault_all(unsigned int percent)
 {
 	bool raised = cred_raise();

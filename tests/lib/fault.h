@@ -25,4 +25,7 @@ void fault_workers(unsigned int percent);
 /* Of everybody: any process, any interrupt. */
 void fault_all(unsigned int percent);
 
+/* The end of all of it, as a test may have left it; for suite_at_end(). */
+void fault_end(void);
+
 #endif

@@ -52,6 +52,12 @@ void suite_add_state(struct suite *suite, const char *name, const char *label,
 #define SUITE_ADD(suite, function, variants) suite_add(suite, #function, function, variants)
 
 /*
+ * Called at the end of each test, failed or not, before what it stood on is taken down: gives back
+ * what of the machine a test may have left changed. Must not assert.
+ */
+void suite_at_end(void (*function)(void));
+
+/*
  * Runs it. Arguments: --count prints how many tests there are and runs none; --only=PATTERN (with
  * * and ?) picks by name; NAME=NUMBER sets what suite_argument() answers. The module is loaded
  * first, or unloaded where a program wants to load it itself.

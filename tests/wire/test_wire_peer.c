@@ -14,6 +14,8 @@
 #include "array.h"
 #include "cred.h"
 #include "diag.h"
+#include "ends.h"
+#include "link.h"
 #include "module.h"
 #include "pattern.h"
 #include "suite.h"
@@ -212,19 +214,64 @@ static void handshake__unanswered(void **state)
 	} while (frame.flags == FRAME_MAP || frame_is_hello(&frame));
 	assert_int_equal(frame.len, PEER_MESSAGE);
 	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, 9), -1);
-	/* A map that tells nothing is an answer: one of in-tree. */
-	peer_expect_moved(&peer, "handshake_unanswered", 0);
 }
 
-/* One that says nothing at all is taken for in-tree, too, after ten seconds. */
-static void handshake__of_a_silent_peer(void **state)
+/* Nothing of it waits for a port: neither handshakes nor pongs, ours as well as theirs. */
+static void handshake__whatever_the_map_says(void **state)
 {
 	struct peer peer = peer_open(state);
+	struct frame frame = { .len = FRAME_MAP_BYTES, .flags = FRAME_MAP };
 
 	peer_connect(&peer);
-	assert_true(counter_wait(peer.ns, &peer.before, "handshake_unanswered", 1,
+	memset(peer_out, 0xff, FRAME_MAP_BYTES);
+	assert_int_equal(wire_send(peer.fd, &frame, peer_out), 0);
+	peer_wait_hello(&peer);
+	peer_answer_hello(&peer);
+	frame = (struct frame){ .sport = 1 };
+	frame_put_hello(frame.ext, 8, 0, false);
+	peer_send(&peer, &frame, NULL);
+	peer_next_message(&peer, &frame);
+	assert_int_equal(frame.sport, 0);
+	assert_int_equal(frame.dport, 1);
+	frame = (struct frame){ .sport = PEER_PORT };
+	peer_send(&peer, &frame, NULL);
+	peer_next_message(&peer, &frame);
+	assert_int_equal(frame.sport, 0);
+	assert_int_equal(frame.dport, PEER_PORT);
+	assert_fails(rds_send(peer.rds, peer_out, 1, &peer.far, MSG_DONTWAIT), ENOBUFS);
+}
+
+/* Another peer of the same module, at one more address of the peer's namespace. */
+static struct peer peer_beside(const struct peer *peer, const char *address)
+{
+	struct peer other = *peer;
+
+	assert_int_equal(link_add_address(&peer->topology->ns[1], "w0", address, 24), 0);
+	other.far = rds_addr(address, PEER_PORT);
+	other.listener = peer_owns(&other, wire_listen(&peer->topology->ns[1], &other.far));
+	return other;
+}
+
+/*
+ * One that says nothing at all is taken for in-tree, too, after ten seconds. A map that tells
+ * nothing is an answer: one of in-tree. So whoever sent one, and came first, is not counted; we
+ * look four times in a second.
+ */
+static void handshake__of_a_silent_peer(void **state)
+{
+	struct peer silent = peer_open(state);
+	struct peer other = peer_beside(&silent, "10.77.1.3");
+
+	peer_connect(&other);
+	assert_int_equal(wire_send_map(other.fd), 0);
+	peer_expect_moved(&other, "cong_update_received", 1);
+	peer_connect(&silent);
+	assert_true(counter_wait(silent.ns, &silent.before, "handshake_unanswered", 1,
 				 deadline_in(30000)));
-	peer_expect_delivery(&peer, 3);
+	usleep(500 * 1000 * time_scale());
+	assert_int_equal(peer_moved(&silent, "handshake_unanswered"), 1);
+	peer_expect_delivery(&silent, 3);
+	peer_expect_delivery(&other, 4);
 }
 
 /* In-tree of 7.x, which has eight lanes, comes back as one that has one. */
@@ -679,6 +726,59 @@ static void cut__within_a_message_of_ours(void **state)
 	zc_buffer_free(buffer, length);
 }
 
+#define UNREAD 5
+
+/* A message that nobody reads, by which reading stops, and some that TCP has, and nobody but it. */
+static void leave_unread(struct peer *peer)
+{
+	struct frame frame = {
+		.len = PEER_MESSAGE, .sport = PEER_PORT, .dport = rds_port(&peer->near),
+	};
+	uint32_t i;
+
+	assert_int_equal(netns_sysctl_set(peer->ns, "rcv_mem_max", 1), 0);
+	for (i = 0; i <= UNREAD; i++) {
+		pattern_fill(peer_out, PEER_MESSAGE, i);
+		peer_send(peer, &frame, peer_out);
+		peer_expect_moved(peer, "recv_queued", 1);
+	}
+	assert_true(wire_wait_acked(peer->fd, soon()));
+	assert_int_equal(peer_moved(peer, "recv_queued"), 1);
+	assert_true(peer_moved(peer, "recv_paused") >= 1);
+}
+
+/*
+ * A peer that counts what our TCP acknowledged as delivered will not send it again: what has come
+ * is read to its end, although the connection is gone.
+ */
+static void cut_with_messages_unread(void **state, bool reset)
+{
+	struct peer peer = peer_up(state);
+	uint32_t i;
+
+	leave_unread(&peer);
+	if (reset)
+		peer_reset(&peer);
+	else
+		shutdown(peer.fd, SHUT_WR);
+	peer_expect_moved(&peer, "conn_drop_peer", 1);
+	assert_int_equal(peer_moved(&peer, "recv_queued"), 1);
+	assert_int_equal(netns_sysctl_set(peer.ns, "rcv_mem_max", 1 << 20), 0);
+	for (i = 0; i <= UNREAD; i++)
+		receive_pattern(peer.rds, PEER_MESSAGE, i, &peer.far);
+	assert_fails(rds_recv(peer.rds, peer_in, 1, NULL, MSG_DONTWAIT), EAGAIN);
+}
+
+static void cut__with_messages_unread(void **state)
+{
+	cut_with_messages_unread(state, false);
+}
+
+static void cut__by_a_reset_with_messages_unread(void **state)
+{
+	cut_with_messages_unread(state, true);
+}
+
 static void pieces__one_byte_at_a_time(void **state)
 {
 	struct peer peer = peer_up(state);
@@ -971,13 +1071,20 @@ struct row {
 	X(handshake_doubled, HELLO(5, 0, 8, 5, 0, 1, 5, 0, 3, 5, 0, 2, 5, 0, 8))	\
 	X(handshake_generation_0, HELLO(5, 0, 1, 6, 0, 0, 0, 0))
 
+/* With it comes no control message, whatever its header says, nor one that had no room. */
 static void take(struct peer *peer, const struct row *row)
 {
-	if (row->fate == DELIVERED) {
-		assert_int_equal(rds_recv(peer->rds, peer_in, sizeof(peer_in), NULL, 0),
-				 row->frame.len);
-		assert_int_equal(pattern_check(peer_in, row->frame.len, 77), -1);
-	}
+	char control[256];
+	struct iovec iov = { .iov_base = peer_in, .iov_len = sizeof(peer_in) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+
+	assert_int_equal(recvmsg(peer->rds, &message, 0), row->frame.len);
+	assert_int_equal(pattern_check(peer_in, row->frame.len, 77), -1);
+	assert_int_equal(message.msg_controllen, 0);
+	assert_int_equal(message.msg_flags & (MSG_CTRUNC | MSG_TRUNC), 0);
 }
 
 static void send_row(struct peer *peer, const struct row *row)
@@ -1010,7 +1117,8 @@ static void hostile(void **state, const struct row *row)
 	}
 	if (row->fate == ANSWERED)
 		peer_next_message(&peer, &frame);
-	take(&peer, row);
+	if (row->fate == DELIVERED)
+		take(&peer, row);
 	peer_expect_delivery(&peer, 78);
 	assert_int_equal(peer_moved(&peer, "conn_drop_protocol"), 0);
 	assert_int_equal(peer_moved(&peer, "conn_drop_peer"), 0);
@@ -1028,6 +1136,7 @@ ROWS(ROW_FUNCTION)
 /* ---- floods ---- */
 
 #define FLOOD 3000
+#define PING_RATE 100		/* answers in a second; as many at once, before */
 
 /*
  * Each ping is answered, or counted as not answered; the answers wait for us, in a bounded number.
@@ -1036,28 +1145,188 @@ static void flood__of_pings(void **state)
 {
 	struct peer peer = peer_up(state);
 	struct frame ping = { .sport = PEER_PORT };
-	uint64_t dropped, rate = 0, pongs = 0;
-	struct counters now;
+	uint64_t dropped, rate, pongs, seconds, start = clock_ms();
 	struct frame frame;
-	int i;
+	uint64_t i;
 
+	assert_int_equal(netns_sysctl_set(peer.ns, "ping_rate", PING_RATE), 0);
 	for (i = 0; i < FLOOD; i++)
 		peer_send(&peer, &ping, NULL);
 	assert_true(wire_wait_acked(peer.fd, soon()));
 	peer_expect_delivery(&peer, 1);
-	assert_int_equal(counters_read(peer.ns, &now), 0);
+	seconds = (clock_ms() - start) / 1000 + 1;
 	dropped = peer_moved(&peer, "recv_drop_ping");
-	if (counters_find(&now, "recv_drop_ping_rate", &rate))
-		rate = peer_moved(&peer, "recv_drop_ping_rate");
-	while (pongs + dropped + rate < FLOOD) {
-		peer_next_message(&peer, &frame);
-		assert_int_equal(frame.dport, PEER_PORT);
-		pongs++;
-	}
-	assert_int_equal(peer_moved(&peer, "send_pong"), pongs);
-	assert_int_equal(peer_moved(&peer, "conn_drop_protocol"), 0);
+	rate = peer_moved(&peer, "recv_drop_ping_rate");
+	pongs = FLOOD - dropped - rate;
 	print_message("# %u pings: %u answered, %u over the number, %u over the rate\n", FLOOD,
 		      (unsigned int)pongs, (unsigned int)dropped, (unsigned int)rate);
+	assert_in_range(pongs, 1, PING_RATE * (seconds + 1));
+	assert_int_equal(peer_moved(&peer, "send_pong"), pongs);
+	for (i = 0; i < pongs; i++) {
+		peer_next_message(&peer, &frame);
+		assert_int_equal(frame.sport, 0);
+		assert_int_equal(frame.dport, PEER_PORT);
+	}
+	assert_int_equal(peer_moved(&peer, "conn_drop_protocol"), 0);
+}
+
+#define MAX_PONGS 64		/* answers of a connection that wait for their acknowledgement */
+
+/* The next pong; the module's own acknowledgements are from port 0 to port 0. */
+static void next_pong(struct peer *peer, struct frame *frame)
+{
+	do
+		peer_next_message(peer, frame);
+	while (!frame->dport);
+	assert_int_equal(frame->sport, 0);
+	assert_int_equal(frame->dport, PEER_PORT);
+}
+
+/*
+ * One of ours that acknowledges nothing, where the rate is no limit: so many answers are kept for
+ * it, no other ping is answered, and each is counted. Its acknowledgement makes room for more.
+ */
+static void flood__of_pings_unacknowledged(void **state)
+{
+	struct peer peer = peer_open(state);
+	struct frame ping = { .sport = PEER_PORT }, pong, ack = { .len = 0 };
+	struct deadline deadline = soon();
+	int i;
+
+	assert_int_equal(netns_sysctl_set(peer.ns, "ping_rate", 1 << 20), 0);
+	peer_connect(&peer);
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	introduce(&peer);
+	for (i = 0; i < FLOOD; i++)
+		peer_send(&peer, &ping, NULL);
+	peer_expect_moved(&peer, "recv_ping", FLOOD);
+	assert_int_equal(peer_moved(&peer, "recv_drop_ping"), FLOOD - MAX_PONGS);
+	assert_int_equal(peer_moved(&peer, "recv_drop_ping_rate"), 0);
+	assert_int_equal(peer_moved(&peer, "send_pong"), MAX_PONGS);
+	for (i = 0; i < MAX_PONGS; i++)
+		next_pong(&peer, &pong);
+	ack.ack = pong.seq;
+	peer_send(&peer, &ack, NULL);
+	do {	/* what it acknowledges is let go behind the frames that are read with it */
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+		peer_send(&peer, &ping, NULL);
+	} while (peer_moved(&peer, "send_pong") == MAX_PONGS);
+	next_pong(&peer, &pong);
+	assert_true(pong.seq > ack.ack);
+}
+
+#define EMPTY_BATCH 512		/* frames in a send */
+#define EMPTY_MEM (128 << 10)	/* rcv_mem_max */
+#define EMPTY_SOFT (8 << 10)	/* the receiver's buffer: the map is set at 64 KiB of memory */
+#define EMPTY_LEAST 96		/* bytes of memory that an empty message takes at least */
+#define EMPTY_MOST (EMPTY_MEM / EMPTY_LEAST + 1)
+#define EMPTY_TCP (64 << 10)	/* tcp_rcvbuf: more of them than may be unread */
+
+/* Empty messages of a peer: how many are encoded, and were read. */
+struct empties {
+	struct peer peer;
+	long count, encoded, read;
+	size_t length, at;	/* of the batch that is being sent: all of it, and what is out */
+};
+
+static void encode_batch(struct empties *empties)
+{
+	struct peer *peer = &empties->peer;
+	struct frame frame = { .sport = PEER_PORT, .dport = rds_port(&peer->near) };
+	size_t i;
+
+	for (i = 0; i < EMPTY_BATCH && empties->encoded < empties->count; i++) {
+		frame.seq = peer->seq++;
+		frame_encode(&frame, peer_out + i * FRAME_HEADER);
+		empties->encoded++;
+	}
+	empties->length = i * FRAME_HEADER;
+	empties->at = 0;
+}
+
+/* Sends what TCP takes at once; true when it takes no more, or there is no more. */
+static bool send_empties(struct empties *empties)
+{
+	ssize_t sent;
+
+	for (;;) {
+		if (empties->at == empties->length)
+			encode_batch(empties);
+		if (!empties->length)
+			return true;
+		sent = send(empties->peer.fd, peer_out + empties->at,
+			    empties->length - empties->at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent < 0) {
+			assert_int_equal(errno, EAGAIN);
+			return true;
+		}
+		empties->at += (size_t)sent;
+	}
+}
+
+/* In the receiver's queue: rcv_mem_max and one more, whatever TCP has when reading goes on. */
+static void assert_queue_bounded(const struct empties *empties)
+{
+	uint64_t queued = peer_moved(&empties->peer, "recv_queued");
+
+	assert_true(queued <= (uint64_t)empties->read + EMPTY_MOST);
+}
+
+/* Reads what is there; what comes back to the peer, maps, it does not look at. */
+static void read_empties(struct empties *empties)
+{
+	struct peer *peer = &empties->peer;
+	union rds_addr from;
+
+	while (!rds_recv(peer->rds, peer_in, 1, &from, MSG_DONTWAIT)) {
+		assert_true(rds_addr_equal(&from, &peer->far));
+		empties->read++;
+	}
+	assert_int_equal(errno, EAGAIN);
+	while (recv(peer->fd, peer_in, sizeof(peer_in), MSG_DONTWAIT) > 0)
+		;
+}
+
+/*
+ * Messages of no bytes take memory, and a peer need not look at our map: when rcv_mem_max is full
+ * of them nothing more is read from TCP, and the peer has to wait. As many as count= says, for as
+ * long as it takes; all arrive.
+ */
+static void flood__of_empty_messages(void **state)
+{
+	struct empties empties = { .count = suite_argument("count", 8000) };
+	struct topology *topology = *state;
+	struct peer *peer = &empties.peer;
+	int small = 65536;
+
+	alarm((100 + (unsigned int)empties.count / 2000) * time_scale());
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_rcvbuf", EMPTY_TCP), 0);
+	empties.peer = peer_up(state);
+	assert_int_equal(netns_sysctl_set(peer->ns, "rcv_mem_max", EMPTY_MEM), 0);
+	assert_int_equal(rds_set_buffers(peer->rds, 0, EMPTY_SOFT), 0);
+	assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	send_empties(&empties);
+	assert_int_equal(next_map(peer, rds_port(&peer->near)), 1);
+	do {
+		assert_true(send_empties(&empties));
+		assert_queue_bounded(&empties);
+	} while (!peer_moved(peer, "recv_paused"));
+	/* Nobody reads, so it stays as it is. */
+	usleep(50 * 1000);
+	send_empties(&empties);
+	assert_true(empties.encoded < empties.count);
+	assert_queue_bounded(&empties);
+	while (empties.read < empties.count) {
+		read_empties(&empties);
+		send_empties(&empties);
+		assert_queue_bounded(&empties);
+	}
+	peer_expect_delivery(peer, 1);
+	assert_int_equal(peer_moved(peer, "recv_queued"), empties.count + 1);
+	assert_int_equal(peer_moved(peer, "conn_reset"), 0);
+	print_message("# %ld empty messages, reading stopped %u times\n", empties.count,
+		      (unsigned int)peer_moved(peer, "recv_paused"));
 }
 
 int main(int argc, char **argv)
@@ -1069,6 +1338,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, pings__both_ways, each);
 	SUITE_ADD(&suite, handshake__is_answered, each);
 	SUITE_ADD(&suite, handshake__unanswered, each);
+	SUITE_ADD(&suite, handshake__whatever_the_map_says, dialling);
 	SUITE_ADD(&suite, handshake__of_a_silent_peer, dialling);
 	SUITE_ADD(&suite, handshake__with_lanes_and_without, dialling);
 	SUITE_ADD(&suite, acknowledgement__of_what_was_never_sent, each);
@@ -1086,6 +1356,8 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, cut__within_a_payload, each);
 	SUITE_ADD(&suite, cut__by_a_reset, each);
 	SUITE_ADD(&suite, cut__within_a_message_of_ours, each_by_each);
+	SUITE_ADD(&suite, cut__with_messages_unread, each);
+	SUITE_ADD(&suite, cut__by_a_reset_with_messages_unread, dialling);
 	SUITE_ADD(&suite, pieces__one_byte_at_a_time, dialling);
 	SUITE_ADD(&suite, stall__not_in_a_shut_window, each);
 	SUITE_ADD(&suite, replaced__by_a_second_connection, peer_dials);
@@ -1094,6 +1366,8 @@ int main(int argc, char **argv)
 #define ROW_ADD(name, ...) SUITE_ADD(&suite, hostile__##name, each);
 	ROWS(ROW_ADD)
 	SUITE_ADD(&suite, flood__of_pings, each);
+	SUITE_ADD(&suite, flood__of_pings_unacknowledged, dialling);
+	SUITE_ADD(&suite, flood__of_empty_messages, dialled);
 	SUITE_ADD(&suite, sequence__goes_on_after_the_module, each);
 	return suite_run(&suite, argc, argv);
 }
