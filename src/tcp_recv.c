@@ -139,8 +139,14 @@ static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigne
 	if (desc->error)	/* tcp_read_sock() offers the rest of a buffer again */
 		return 0;
 	while (left || rdsz_recv_frame_complete(tcp)) {
-		int ret = rdsz_recv_step(tcp, skb, offset, left);
+		int ret;
 
+		/* At most one message goes beyond rcv_mem_max: what TCP has may be many small. */
+		if (!tcp->hdr_got && rdsz_recv_paused(tcp->path)) {
+			desc->count = 0;
+			break;
+		}
+		ret = rdsz_recv_step(tcp, skb, offset, left);
 		if (ret < 0) {
 			desc->error = ret;
 			desc->count = 0;
