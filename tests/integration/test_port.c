@@ -81,18 +81,6 @@ static void listen__on_first_use_and_from_then_on(void **state)
 	assert_true(reachable(topology, RDS_TCP_PORT));
 }
 
-static void forbid_mapped(const struct netns *ns)
-{
-	FILE *file;
-
-	assert_int_equal(netns_enter(ns), 0);
-	file = fopen("/proc/sys/net/ipv6/bindv6only", "w");
-	assert_int_equal(netns_home(), 0);
-	assert_non_null(file);
-	assert_true(fputs("1\n", file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
 /* In-tree asks the namespace's bindv6only, and is cut off from IPv4 by it, as others are. */
 static void listen__takes_ipv4_whatever_bindv6only_says(void **state)
 {
@@ -100,7 +88,7 @@ static void listen__takes_ipv4_whatever_bindv6only_says(void **state)
 	struct ends ends;
 	int other;
 
-	forbid_mapped(&topology->ns[1]);
+	assert_int_equal(netns_write(&topology->ns[1], "/proc/sys/net/ipv6/bindv6only", "1\n"), 0);
 	other = take_port(&topology->ns[1], 17004);
 	assert_false(reachable(topology, 17004));
 	close(other);
