@@ -175,8 +175,9 @@ void bench_serve(int fd, const char *local)
 
 /* ---- client ---- */
 
-static const char *client_run(int fd, struct side *s, struct outcome *o)
+static const char *client_run(int fd, struct side *s, const char *local, struct outcome *o)
 {
+	struct lanes *lanes;
 	const char *error;
 	uint64_t last = 0;
 	uint32_t i;
@@ -185,6 +186,7 @@ static const char *client_run(int fd, struct side *s, struct outcome *o)
 	if (!control_get_byte(fd, 1) || !side_start(s))
 		return "the server is gone";
 	sleep_ms(s->spec.warmup_ms);
+	lanes = lanes_before(&s->spec, local);
 	control_put_byte(fd, 'm');
 	control_get_byte(fd, 1);
 	side_mark(s);
@@ -194,6 +196,7 @@ static const char *client_run(int fd, struct side *s, struct outcome *o)
 	control_put_byte(fd, 'e');
 	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
+	lanes_since(&s->spec, local, lanes, o);
 	for (i = 0; i < s->spec.threads; i++) {
 		if (s->workers[i].last_at > last)
 			last = s->workers[i].last_at;
@@ -216,10 +219,12 @@ int control_run(int fd, const struct spec *spec, const char *local, const char *
 	struct side *s = side_new(spec, false);
 
 	memset(o, 0, sizeof(*o));
-	if (control_put(fd, spec, sizeof(*spec)) && control_get_byte(fd, 1)) {
+	if (spec->own_lanes && spec->proto == PROTO_RDS_ZC && !lanes_choose(spec, local, peer))
+		error = "no lanes to choose";
+	else if (control_put(fd, spec, sizeof(*spec)) && control_get_byte(fd, 1)) {
 		error = "no connection";
 		if (!client_open(spec, local, peer, s->conns))
-			error = client_run(fd, s, o);
+			error = client_run(fd, s, local, o);
 		else
 			control_put_byte(fd, 'x');
 	}
