@@ -77,12 +77,9 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 	printf(",\"recv_calls\":%lu,\"poll_calls\":%lu,\"sendmsg_mean_us\":%.3f", f->recv_calls,
 	       f->poll_calls, per(us(f->send_ns), f->messages));
 	printf(",\"calls_per_message\":%.3f", per(calls(spec, f), f->messages));
-	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu", f->cookies,
-	       per(f->cookies, f->reap_calls), f->reap_empty);
-	if (f->reap_turns)
-		printf(",\"reads_per_reap\":%.3f", per(f->turn_reads, f->reap_turns));
-	else
-		printf(",\"reads_per_reap\":null");
+	printf(",\"cookies\":%lu,\"empty_reaps\":%lu", f->cookies, f->reap_empty);
+	json_share("cookies_per_reap", f->cookies, f->reap_calls);
+	json_share("reads_per_reap", f->turn_reads, f->reap_turns);
 	json_share("copied_share", f->copied, f->told);
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f",
 	       per(f->process_us, moved), per(f->machine_us, moved));

@@ -155,7 +155,7 @@ static int size_buffers(const struct spec *spec, int fd)
 		return 0;
 	if (!want)
 		want = 2ull * (spec->depth + 1) * larger(spec);
-	if (want < 524288)
+	if (!spec->sockbuf && want < 524288)
 		want = 524288;
 	bytes = want > 1u << 29 ? 1 << 29 : (int)want;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ||
