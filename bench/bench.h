@@ -267,6 +267,7 @@ struct lanes *lanes_before(const struct spec *spec, const char *local);
 void lanes_since(const struct spec *spec, const char *local, struct lanes *before,
 		 struct outcome *o);
 bool lanes_choose(const struct spec *spec, const char *local, const char *peer);
+void lanes_drain(const struct spec *spec, struct conn *const *conns);
 
 /* report.c */
 struct run {

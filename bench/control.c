@@ -5,7 +5,7 @@
  *   client                 server
  *   struct spec     ->
  *                   <-     1 once its sockets are there (0: failed)
- *   (connects)
+ *   (finds lanes, connects)
  *   'r'             ->     starts its workers ('x': no connection, the run is over)
  *                   <-     1
  *   'm'             ->     the warm-up is over, count from here
@@ -133,6 +133,8 @@ static bool server_ready(int fd, struct side *s, const char *local)
 		return false;
 	if (!good)
 		control_put_byte(fd, 0);
+	else
+		lanes_drain(&s->spec, s->conns);
 	return good;
 }
 
@@ -219,11 +221,9 @@ int control_run(int fd, const struct spec *spec, const char *local, const char *
 	struct side *s = side_new(spec, false);
 
 	memset(o, 0, sizeof(*o));
-	if (spec->own_lanes && spec->proto == PROTO_RDS_ZC && !lanes_choose(spec, local, peer))
-		error = "no lanes to choose";
-	else if (control_put(fd, spec, sizeof(*spec)) && control_get_byte(fd, 1)) {
+	if (control_put(fd, spec, sizeof(*spec)) && control_get_byte(fd, 1)) {
 		error = "no connection";
-		if (!client_open(spec, local, peer, s->conns))
+		if (lanes_choose(spec, local, peer) && !client_open(spec, local, peer, s->conns))
 			error = client_run(fd, s, local, o);
 		else
 			control_put_byte(fd, 'x');

@@ -198,40 +198,40 @@ void lanes_since(const struct spec *spec, const char *local, struct lanes *befor
 
 /* ---- one for each socket ---- */
 
-static bool probe(const struct spec *spec, const char *local, const char *peer, uint16_t port,
-		  uint16_t to, int messages)
+/*
+ * A socket that has sent @messages from one port to the other, whose socket is there, or the peer
+ * would not listen; it drops what comes. What is not on its way at a close is dropped, too.
+ */
+static int probe(const struct spec *spec, const char *local, const char *peer, uint16_t port,
+		 uint16_t to, int messages)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = socket_address(spec, peer, to, &ss);
 	int i, fd = socket_bound(spec, local, port);
 	char text[MIN_SIZE] = {};
-	bool good = fd >= 0;
 
-	for (i = 0; good && i < messages; i++)
-		good = sendto(fd, text, sizeof(text), 0, (struct sockaddr *)&ss, len) ==
-			sizeof(text);
-	if (!good)
-		perror("a message to find a lane");
-	if (fd >= 0)
-		close(fd);
-	return good;
+	for (i = 0; fd >= 0 && i < messages; i++)
+		if (sendto(fd, text, sizeof(text), 0, (struct sockaddr *)&ss, len) < 0)
+			perror("a message to find a lane");
+	return fd;
 }
 
-/* Nobody reads at that port yet; what comes there is dropped. */
 static bool wait_for_lanes(const struct spec *spec, const char *local, const char *peer)
 {
+	int fd = probe(spec, local, peer, spec->port + 1 + MAX_SOCKETS, spec->port + 1, 1), ms;
 	struct lanes l = {};
-	int ms;
 
-	if (!probe(spec, local, peer, spec->port + 1 + MAX_SOCKETS, spec->port + 1, 1))
+	if (fd < 0)
 		return false;
-	for (ms = 0; ms < UP_MS; ms += 50) {
-		if (read_lanes(local, &l) && l.up >= LANES)
-			break;
+	for (ms = 0; ms < UP_MS && l.up < LANES; ms += 50) {
 		sleep_ms(50);
+		read_lanes(local, &l);
 	}
+	if (l.up < LANES)
+		fprintf(stderr, "%d lanes are up\n", l.up);
 	free(l.list);
 	sleep_ms(PROBE_MS);	/* until the peer knows, too */
+	close(fd);
 	return true;
 }
 
@@ -241,22 +241,25 @@ static int lane_of(const struct spec *spec, const char *local, const char *peer,
 {
 	struct lanes before = {}, after = {};
 	struct lane lane = {};
-	int ms, found = -1;
+	int ms, fd, found = -1;
 
-	if (read_lanes(local, &before) && probe(spec, local, peer, port, to, PROBES))
-		for (ms = 0; ms < PROBE_MS && found < 0; ms += 10) {
-			sleep_ms(10);
-			if (read_lanes(local, &after) && grown(&before, &after, PROBES, &lane))
-				found = (int)lane.number;
-		}
+	read_lanes(local, &before);
+	fd = probe(spec, local, peer, port, to, PROBES);
+	for (ms = 0; fd >= 0 && ms < PROBE_MS && found < 0; ms += 10) {
+		sleep_ms(10);
+		if (read_lanes(local, &after) && grown(&before, &after, PROBES, &lane))
+			found = (int)lane.number;
+	}
+	if (fd >= 0)
+		close(fd);
 	free(before.list);
 	free(after.list);
 	return found;
 }
 
 /*
- * Ports for the client's sockets, before the server opens its own. They are good for as long as the
- * modules stay, so once is enough.
+ * Ports for the client's sockets; the server's are open, and nobody reads them yet. They are good
+ * for as long as the modules stay, so once is enough.
  */
 bool lanes_choose(const struct spec *spec, const char *local, const char *peer)
 {
@@ -264,7 +267,7 @@ bool lanes_choose(const struct spec *spec, const char *local, const char *peer)
 	uint32_t i, try;
 	int lane;
 
-	if (lane_ports[0])
+	if (!spec->own_lanes || spec->proto != PROTO_RDS_ZC || lane_ports[0])
 		return true;
 	if (!wait_for_lanes(spec, local, peer))
 		return false;
@@ -284,5 +287,17 @@ bool lanes_choose(const struct spec *spec, const char *local, const char *peer)
 			return false;
 		}
 	}
+	sleep_ms(PROBE_MS);	/* until all of it has come */
 	return true;
+}
+
+/* What came to find lanes, before the first request. */
+void lanes_drain(const struct spec *spec, struct conn *const *conns)
+{
+	char text[MIN_SIZE];
+	uint32_t i;
+
+	for (i = 0; spec->own_lanes && spec->proto == PROTO_RDS_ZC && i < spec->sockets; i++)
+		while (recv(conns[i]->fd, text, sizeof(text), MSG_DONTWAIT) >= 0)
+			;
 }
