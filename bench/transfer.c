@@ -269,7 +269,7 @@ static int reap_errqueue(struct conn *c)
 	return ret;
 }
 
-/* One call; conn_reap_all() repeats it while it returns 1. The cmsg form comes with conn_receive(). */
+/* One call; conn_reap_all() repeats it. The cmsg form comes with conn_receive(). */
 int conn_reap(struct conn *c)
 {
 	const struct spec *spec = c->w->spec;
