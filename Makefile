@@ -184,7 +184,7 @@ bench-tool:
 
 # Functional, in two emulated VMs: QUICK=1 for less, KERNEL= for another kernel line.
 bench:
-	bench/vm $(if $(QUICK),--quick) $(or $(KERNEL),6.1)
+	bench/vm --kvm $(if $(QUICK),--quick) $(or $(KERNEL),6.1)
 
 # Builds all it needs; bench/run-uml says what can be chosen.
 bench-uml: bench-tool

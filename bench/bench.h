@@ -19,6 +19,7 @@
 #define MAX_SOCKETS	1000
 #define MAX_THREADS	64
 #define MAX_POOL	4096
+#define LANES		8	/* of rds_zc, to a peer */
 #define MIN_SIZE	64
 #define MAX_SIZE	(1024 * 1024)
 #define TIPC_MAX_MESSAGE	66000u
@@ -37,6 +38,7 @@ struct spec {
 	uint32_t size, reply, depth, sockets, threads, pool;
 	uint32_t reap_every, ms, warmup_ms;
 	uint32_t family, sockbuf, port, peers;
+	uint32_t own_lanes;
 };
 
 /* Counters of the kernel module, see stats_read(). */
@@ -49,6 +51,7 @@ struct figures {
 	uint64_t send_calls, send_ns, refused;
 	uint64_t recv_calls, poll_calls;	/* those of epoll, all of them */
 	uint64_t reap_calls, reap_empty, cookies;
+	uint64_t reap_turns, turn_reads;	/* times it read some, and in how many calls */
 	uint64_t copied, told;		/* cookies that said "copied", or anything about it */
 	uint64_t early, late;		/* cookie there with the reply, or not */
 	uint64_t corrupt;
@@ -145,6 +148,7 @@ uint64_t now_ns(void);
 
 /* socket.c */
 extern const char *const proto_names[PROTOS];
+extern uint16_t lane_ports[LANES];
 struct conn *conn_new(struct worker *w, int index);
 void conn_free(struct conn *c);
 bool socket_connected(const struct spec *spec);
@@ -169,6 +173,7 @@ bool conn_has_room(const struct conn *c);
 void conn_check(struct conn *c);
 int conn_receive(struct conn *c, bool block);
 int conn_reap(struct conn *c);
+int conn_reap_all(struct conn *c);
 void conn_returned(struct conn *c, uint32_t buffer, enum verdict verdict);
 
 /* zc.c */
@@ -204,6 +209,7 @@ void conn_due(struct conn *c);
 
 /* stats.c */
 void samples_add(struct samples *s, uint64_t v);
+void samples_append(struct samples *to, const struct samples *from);
 void samples_merge(struct samples *to, struct samples *from);
 void samples_sort(struct samples *s);
 double samples_mean(const struct samples *s);
@@ -250,10 +256,18 @@ struct outcome {
 	struct figures client, server;
 	struct samples rtt, reuse, send;
 	uint64_t elapsed_ns;
+	int lanes_up, lanes_used;	/* -1: nobody knows */
 };
 
 int control_run(int control, const struct spec *spec, const char *local, const char *peer,
 		struct outcome *o);
+
+/* lanes.c */
+struct lanes *lanes_before(const struct spec *spec, const char *local);
+void lanes_since(const struct spec *spec, const char *local, struct lanes *before,
+		 struct outcome *o);
+bool lanes_choose(const struct spec *spec, const char *local, const char *peer);
+void lanes_drain(const struct spec *spec, struct conn *const *conns);
 
 /* report.c */
 struct run {
@@ -261,6 +275,7 @@ struct run {
 	const struct link_info *link;
 	const char *label;
 	int round;
+	const struct samples *rtt;	/* of all its rounds so far */
 };
 
 void report_json(const struct run *run, const struct outcome *o);

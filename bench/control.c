@@ -5,7 +5,7 @@
  *   client                 server
  *   struct spec     ->
  *                   <-     1 once its sockets are there (0: failed)
- *   (connects)
+ *   (finds lanes, connects)
  *   'r'             ->     starts its workers ('x': no connection, the run is over)
  *                   <-     1
  *   'm'             ->     the warm-up is over, count from here
@@ -133,6 +133,8 @@ static bool server_ready(int fd, struct side *s, const char *local)
 		return false;
 	if (!good)
 		control_put_byte(fd, 0);
+	else
+		lanes_drain(&s->spec, s->conns);
 	return good;
 }
 
@@ -175,8 +177,9 @@ void bench_serve(int fd, const char *local)
 
 /* ---- client ---- */
 
-static const char *client_run(int fd, struct side *s, struct outcome *o)
+static const char *client_run(int fd, struct side *s, const char *local, struct outcome *o)
 {
+	struct lanes *lanes;
 	const char *error;
 	uint64_t last = 0;
 	uint32_t i;
@@ -185,6 +188,7 @@ static const char *client_run(int fd, struct side *s, struct outcome *o)
 	if (!control_get_byte(fd, 1) || !side_start(s))
 		return "the server is gone";
 	sleep_ms(s->spec.warmup_ms);
+	lanes = lanes_before(&s->spec, local);
 	control_put_byte(fd, 'm');
 	control_get_byte(fd, 1);
 	side_mark(s);
@@ -194,6 +198,7 @@ static const char *client_run(int fd, struct side *s, struct outcome *o)
 	control_put_byte(fd, 'e');
 	if (!control_get(fd, &o->server, sizeof(o->server)))
 		error = "the server is gone";
+	lanes_since(&s->spec, local, lanes, o);
 	for (i = 0; i < s->spec.threads; i++) {
 		if (s->workers[i].last_at > last)
 			last = s->workers[i].last_at;
@@ -218,8 +223,8 @@ int control_run(int fd, const struct spec *spec, const char *local, const char *
 	memset(o, 0, sizeof(*o));
 	if (control_put(fd, spec, sizeof(*spec)) && control_get_byte(fd, 1)) {
 		error = "no connection";
-		if (!client_open(spec, local, peer, s->conns))
-			error = client_run(fd, s, o);
+		if (lanes_choose(spec, local, peer) && !client_open(spec, local, peer, s->conns))
+			error = client_run(fd, s, local, o);
 		else
 			control_put_byte(fd, 'x');
 	}

@@ -24,14 +24,19 @@ def read(names):
 
 
 def benchmark(runs):
-    """Runs of rdsz-bench: what is compared, then the variant."""
+    """Runs of rdsz-bench: what is compared, then the variant.
+
+    Programs of others look at no contents (null): they are among those of their boot all the same.
+    """
     groups = collections.defaultdict(lambda: collections.defaultdict(list))
+    checked = {run["boot"]: run["checked"] for run in runs if run.get("checked") is not None}
     for run in runs:
         if "application" in run:
             continue
         key = Key(run["mode"], run["size"], run["depth"], run["sockets"], run["threads"],
                   run["wait"], run.get("peers", 1), run.get("reap_every", 1),
-                  run.get("checked", False), run["boot"])
+                  checked.get(run["boot"], False) if run.get("checked") is None
+                  else run["checked"], run["boot"])
         groups[key][label(run["variant"])].append(run)
     return groups
 
@@ -62,6 +67,13 @@ def median(runs, get):
     """None where nobody counted."""
     values = [get(run) for run in runs]
     return None if None in values else statistics.median(values)
+
+
+def whole(runs, percentile):
+    """Of the round trips of all rounds together, which the last of them knows."""
+    if "rtt_all_us" not in runs[0]:
+        return median(runs, lambda run: run["rtt_us"][percentile])
+    return max((run["rtt_all_us"] for run in runs), key=lambda rtt: rtt["n"])[percentile]
 
 
 def time_of(runs):

@@ -32,7 +32,7 @@ static struct options {
 };
 
 enum { KEY_FAMILY = 256, KEY_INTREE, KEY_WARMUP, KEY_REPLY, KEY_POOL, KEY_EVERY, KEY_SOCKBUF,
-	KEY_WAIT, KEY_MODE, KEY_ONCE, KEY_PEERS };
+	KEY_WAIT, KEY_MODE, KEY_ONCE, KEY_PEERS, KEY_LANES };
 
 static const struct argp_option options[] = {
 	{ "serve", 'S', "ADDRESS", 0, "be the server, at this address", 0 },
@@ -51,6 +51,8 @@ static const struct argp_option options[] = {
 	{ "peers", KEY_PEERS, "N", 0,
 	  "the server has so many addresses, from --peer and --serve upwards; its sockets go "
 	  "round them (1; not for TCP)", 2 },
+	{ "own-lanes", KEY_LANES, NULL, 0,
+	  "rds_zc: try ports until each socket has a lane of its own (at most 8, one peer)", 2 },
 	{ "mode", KEY_MODE, "rr|stream", 0, "request and reply, or one way", 2 },
 	{ "reply", KEY_REPLY, "BYTES", 0, "size of a reply (that of the request)", 2 },
 	{ "wait", KEY_WAIT, "poll|block", 0,
@@ -77,6 +79,8 @@ static void settle(struct argp_state *state)
 		opt.depths[opt.nr_depths++] = 1;
 	if (opt.spec.threads > opt.spec.sockets)
 		argp_error(state, "more threads than sockets");
+	if (opt.spec.own_lanes && (opt.spec.sockets > LANES || opt.spec.peers > 1))
+		argp_error(state, "there are %d lanes to one peer", LANES);
 	if (!opt.serve && (!opt.local || !opt.peer || !opt.nr_variants))
 		argp_error(state, "needs --serve, or --local, --peer and --variants");
 }
@@ -98,6 +102,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n': spec->sockets = number(state, arg, 1, MAX_SOCKETS); break;
 	case 't': spec->threads = number(state, arg, 1, MAX_THREADS); break;
 	case KEY_PEERS: spec->peers = number(state, arg, 1, MAX_SOCKETS); break;
+	case KEY_LANES: spec->own_lanes = 1; break;
 	case KEY_MODE: spec->mode = word_of(state, arg, modes, 2); break;
 	case KEY_REPLY: spec->reply = number(state, arg, MIN_SIZE, MAX_SIZE); break;
 	case KEY_WAIT: spec->waiting = word_of(state, arg, waits, 2); break;
@@ -161,10 +166,12 @@ static const char *nonsense(const struct spec *spec)
 	return NULL;
 }
 
-static int run(int control, const struct variant *v, uint32_t size, uint32_t depth, int round)
+/* @all: round trips of earlier rounds. */
+static int run(int control, const struct variant *v, uint32_t size, uint32_t depth, int round,
+	       struct samples *all)
 {
 	struct spec spec = spec_of(v, size, depth);
-	struct run run = { &spec, opt.links, v->label, round };
+	struct run run = { &spec, opt.links, v->label, round, all };
 	const char *why = nonsense(&spec);
 	struct outcome o;
 	int err;
@@ -175,26 +182,40 @@ static int run(int control, const struct variant *v, uint32_t size, uint32_t dep
 		return 0;
 	}
 	err = control_run(control, &spec, opt.local, opt.peer, &o);
-	if (!err)
+	if (!err) {
+		samples_append(all, &o.rtt);
+		samples_sort(all);
 		(opt.json ? report_json : report_text)(&run, &o);
+	}
 	free(o.rtt.v);
 	free(o.reuse.v);
 	free(o.send.v);
 	return err;
 }
 
-static const struct variant *turn_of(int v, int round)
-{
-	return &opt.variants[(v + round - 1) % opt.nr_variants];
-}
-
 /*
  * Rounds inside, so that the variants which are compared share whatever else the machine does; each
  * round begins with another, so that none has always the same before it.
  */
+static int all_rounds(int control, uint32_t size, uint32_t depth)
+{
+	struct samples rtt[MAX_LIST] = {};
+	int failures = 0, r, v, which;
+
+	for (r = 1; r <= opt.rounds; r++)
+		for (v = 0; v < opt.nr_variants; v++) {
+			which = (v + r - 1) % opt.nr_variants;
+			failures += !!run(control, &opt.variants[which], size, depth, r,
+					  &rtt[which]);
+		}
+	for (v = 0; v < opt.nr_variants; v++)
+		free(rtt[v].v);
+	return failures;
+}
+
 static int client(void)
 {
-	int control = control_connect(opt.peer, opt.spec.port), failures = 0, s, d, r, v;
+	int control = control_connect(opt.peer, opt.spec.port), failures = 0, s, d;
 
 	if (control < 0)
 		return 1;
@@ -204,10 +225,7 @@ static int client(void)
 		report_head(opt.links);
 	for (s = 0; s < opt.nr_sizes; s++)
 		for (d = 0; d < opt.nr_depths; d++)
-			for (r = 1; r <= opt.rounds; r++)
-				for (v = 0; v < opt.nr_variants; v++)
-					failures += !!run(control, turn_of(v, r), opt.sizes[s],
-							  opt.depths[d], r);
+			failures += all_rounds(control, opt.sizes[s], opt.depths[d]);
 	return failures ? 1 : 0;
 }
 

@@ -77,8 +77,9 @@ static void json_side(const char *name, const struct spec *spec, const struct fi
 	printf(",\"recv_calls\":%lu,\"poll_calls\":%lu,\"sendmsg_mean_us\":%.3f", f->recv_calls,
 	       f->poll_calls, per(us(f->send_ns), f->messages));
 	printf(",\"calls_per_message\":%.3f", per(calls(spec, f), f->messages));
-	printf(",\"cookies\":%lu,\"cookies_per_reap\":%.2f,\"empty_reaps\":%lu", f->cookies,
-	       per(f->cookies, f->reap_calls), f->reap_empty);
+	printf(",\"cookies\":%lu,\"empty_reaps\":%lu", f->cookies, f->reap_empty);
+	json_share("cookies_per_reap", f->cookies, f->reap_calls);
+	json_share("reads_per_reap", f->turn_reads, f->reap_turns);
 	json_share("copied_share", f->copied, f->told);
 	printf(",\"process_us_per_mib\":%.2f,\"machine_us_per_mib\":%.2f",
 	       per(f->process_us, moved), per(f->machine_us, moved));
@@ -111,8 +112,11 @@ void report_json(const struct run *run, const struct outcome *o)
 	else
 		printf(",\"in_flight\":null");
 	samples_json("rtt_us", &o->rtt);
+	samples_json("rtt_all_us", run->rtt);
 	samples_json("sendmsg_us", &o->send);
 	samples_json("reuse_us", &o->reuse);
+	json_count("lanes_up", o->lanes_up >= 0, o->lanes_up);
+	json_count("lanes_used", o->lanes_used >= 0, o->lanes_used);
 	json_share("early_share", o->client.early, o->client.early + o->client.late);
 	json_side("client", spec, &o->client, mib(o));
 	json_side("server", spec, &o->server, mib(o));

@@ -155,7 +155,7 @@ static int size_buffers(const struct spec *spec, int fd)
 		return 0;
 	if (!want)
 		want = 2ull * (spec->depth + 1) * larger(spec);
-	if (want < 524288)
+	if (!spec->sockbuf && want < 524288)
 		want = 524288;
 	bytes = want > 1u << 29 ? 1 << 29 : (int)want;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ||
@@ -293,15 +293,23 @@ int server_accept(const struct spec *spec, int control, int listener, struct con
 	return ret;
 }
 
+/* The client's, as lanes.c chose them; 0: the usual ones. */
+uint16_t lane_ports[LANES];
+
 /*
- * RDS chooses the lane of a message by its ports, so the client's are the same in each run: another
- * choice would be another measurement. The others may have any.
+ * rds_zc chooses the lane of a message by both ports, so the client's are the same in each run of a
+ * boot: another choice would be another measurement. In another boot the same ports may have other
+ * lanes: how many were used is recorded, see lanes.c. In-tree RDS goes by the sender's port and a
+ * random number of each socket. The others may have any port.
  */
 int client_bound(const struct spec *spec, const char *local, uint32_t i)
 {
 	const bool rds = spec->proto == PROTO_RDS_ZC || spec->proto == PROTO_INTREE;
+	uint16_t port = rds ? spec->port + 1 + MAX_SOCKETS + i : 0;
 
-	return socket_bound(spec, local, rds ? spec->port + 1 + MAX_SOCKETS + i : 0);
+	if (spec->proto == PROTO_RDS_ZC && i < LANES && lane_ports[i])
+		port = lane_ports[i];
+	return socket_bound(spec, local, port);
 }
 
 int client_open(const struct spec *spec, const char *local, const char *peer, struct conn **conns)

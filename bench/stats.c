@@ -19,12 +19,17 @@ void samples_add(struct samples *s, uint64_t v)
 	s->v[s->n++] = v;
 }
 
-void samples_merge(struct samples *to, struct samples *from)
+void samples_append(struct samples *to, const struct samples *from)
 {
 	size_t i;
 
 	for (i = 0; i < from->n; i++)
 		samples_add(to, from->v[i]);
+}
+
+void samples_merge(struct samples *to, struct samples *from)
+{
+	samples_append(to, from);
 	free(from->v);
 	*from = (struct samples){};
 }

@@ -36,19 +36,6 @@ static bool answered(const struct conn *c)
 	return c->sending < 0 && c->tx_seq == c->rx_seq;
 }
 
-/* Who knows that nothing is out need not ask. */
-static int reap_all(struct conn *c)
-{
-	int ret, i;
-
-	for (i = 0; i < TURN && c->unreturned; i++) {
-		ret = conn_reap(c);
-		if (ret <= 0)
-			return ret;
-	}
-	return 0;
-}
-
 static bool ignores_cookies(const struct spec *spec)
 {
 	return spec->zerocopy != ZC_OFF && spec->reaping == REAP_NONE;
@@ -70,7 +57,7 @@ static int send_some(struct conn *c)
 		if (!ret)
 			break;
 		if (c->since_reap >= c->w->spec->reap_every && c->w->spec->reap_every > 1 &&
-		    reap_all(c) < 0)
+		    conn_reap_all(c) < 0)
 			return -1;
 	}
 	return 0;
@@ -116,7 +103,7 @@ static int wait_blocking(struct conn *c)
 	if (receive_some(c, true) < 0)
 		return -1;
 	conn_due(c);
-	return c->since_reap >= c->w->spec->reap_every ? reap_all(c) : 0;
+	return c->since_reap >= c->w->spec->reap_every ? conn_reap_all(c) : 0;
 }
 
 /* A cookie that nobody takes raises its event for good: who ignores them is told only of news. */
@@ -170,7 +157,7 @@ static int handle(struct worker *w, const struct epoll_event *event)
 	if (!c)
 		return uring_reap(w);
 	conn_due(c);
-	if (event->events & EPOLLERR && reap_all(c) < 0)
+	if (event->events & EPOLLERR && conn_reap_all(c) < 0)
 		return -1;
 	return event->events & EPOLLIN ? receive_some(c, false) : 0;
 }
