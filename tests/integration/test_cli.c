@@ -1226,12 +1226,34 @@ static void info__connections(void **state)
 	assert_int_equal(found, lanes);
 }
 
+static struct run start_to_address(const struct netns *ns, const char *words, const char *address)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "%s %s", words, address);
+	return start(ns, line);
+}
+
+/* Nothing that happened was wanted. */
+static void end_without_events(struct run *run)
+{
+	kill(run->pid, SIGINT);
+	finish(run);
+	assert_int_equal(run->status, 0);
+	assert_string_equal(run->text, "");
+}
+
 /* A full receiver: monitor tells both ends, and --congested finds it. */
 static void congestion__is_shown(void **state)
 {
 	struct topology *topology = *state;
-	struct run run = start_listening(&topology->ns[0], "monitor -j -g -c 2 -w 60");
-	const struct netns *far = topology_far_ns(topology, 0);
+	const struct netns *near = &topology->ns[0], *far = topology_far_ns(topology, 0);
+	struct run local = start_to_address(near, "monitor -j -g -l", topology->near_text[0]);
+	struct run other = start_to_address(near, "monitor -j -r 192.0.2.1 -l",
+					    topology->far_text[0]);
+	struct run peer = start_to_address(near, "monitor -j -g -c 2 -w 60 -r",
+					   topology->far_text[0]);
+	struct run run = start_listening(near, "monitor -j -g -c 2 -w 60");
 	struct ends ends = ends_open(state);
 	size_t sent = 0, lanes, i;
 
@@ -1242,7 +1264,7 @@ static void congestion__is_shown(void **state)
 	assert_int_equal(shown(far, "conns -j --congested"), 1);
 	assert_int_equal(json_number(text, "local_congested"), 1);
 	assert_int_equal(json_number(text, "peer_congested"), 0);
-	wait_shown(&topology->ns[0], "conns -j --congested", 1);
+	wait_shown(near, "conns -j --congested", 1);
 	assert_int_equal(json_number(text, "local_congested"), 0);
 	assert_int_equal(json_number(text, "peer_congested"), 1);
 	lanes = shown(far, "paths -j");
@@ -1257,6 +1279,12 @@ static void congestion__is_shown(void **state)
 	assert_int_equal(json_number(run.text, "total"), 1);
 	assert_true(json_is(run.text, "owner", "peer"));
 	assert_int_equal(json_number(strchr(run.text, '\n') + 1, "total"), 0);
+	finish(&peer);
+	assert_int_equal(json_lines(peer.text), 2);
+	assert_true(json_is(peer.text, "address", topology->far_text[0]));
+	/* No port of ours was congested, and the peer is not one of ours. */
+	end_without_events(&local);
+	end_without_events(&other);
 }
 
 #define ERASE "\r\033[K"
@@ -1366,6 +1394,45 @@ static void monitor__streams_events(void **state)
 	first = json_time_ns(run.text);
 	second = json_time_ns(next_line(run.text));
 	assert_true(before <= first && first < second && second <= clock_ns(CLOCK_REALTIME));
+}
+
+/* Each line of what monitor has told is of these ends. */
+static void two_events_between(struct run *run, const char *local, const char *peer)
+{
+	const char *line;
+
+	finish(run);
+	assert_int_equal(run->status, 0);
+	assert_int_equal(json_lines(run->text), 2);
+	for (line = run->text; line; line = next_line(line)) {
+		assert_true(json_is(line, "local", local));
+		assert_true(json_is(line, "peer", peer));
+	}
+}
+
+/* Of two connections, that which comes first is not the one that is asked for. */
+static void monitor__filters_by_address(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	const char *local = topology->near_text[1], *peer = topology->far_text[1];
+	struct run by_local = start_to_address(near, "monitor -j -p -c 2 -w 60 -l", local);
+	struct run by_peer = start_to_address(near, "monitor -j -p -c 2 -w 60 -r", peer);
+	struct run none = start_to_address(near, "monitor -j -l 192.0.2.1 -r", peer);
+	struct run run = start_listening(near, "monitor -j -p -c 2 -w 60");
+	union rds_addr from = topology->near[1], to = topology->far[1];
+	struct ends ends = ends_open(state);
+	int fd;
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	two_events_between(&run, topology->near_text[0], topology->far_text[0]);
+	fd = topology_socket(topology, &topology->ns[2], &to);
+	send_pattern(topology_socket(topology, near, &from), 100, 2, &to);
+	receive_pattern(fd, 100, 2, &from);
+	two_events_between(&by_local, local, peer);
+	two_events_between(&by_peer, local, peer);
+	end_without_events(&none);
 }
 
 static void ping__answers(void **state)
@@ -2019,6 +2086,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, hist__measures_when_on, variants_one);
 	SUITE_ADD(&suite, hist__counts_messages_and_cookies, variants_one);
 	SUITE_ADD(&suite, monitor__streams_events, variants_one);
+	SUITE_ADD(&suite, monitor__filters_by_address, variants_three);
 	SUITE_ADD(&suite, ping__answers, variants_basic);
 	SUITE_ADD(&suite, ping__nobody_answers, variants_one);
 	SUITE_ADD(&suite, ping__interrupted, variants_one);
