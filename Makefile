@@ -171,7 +171,7 @@ test-packages:
 	tests/vm/dkms --upgrade 6.1
 
 check-autopkgtest:
-	tests/vm/autopkgtest
+	tests/vm/autopkgtest $(KERNEL)
 
 rpm:
 	packaging/build-rpm build/rpm

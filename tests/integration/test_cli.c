@@ -9,12 +9,15 @@
 #include <pty.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <wordexp.h>
+
+#include <libmnl/libmnl.h>
 
 #include "array.h"
 #include "counters.h"
@@ -26,6 +29,12 @@
 #include "zc.h"
 
 int rdszc_main(int argc, char **argv);
+
+/* What the tool calls of libmnl, here with a look at it (tests/Makefile): see list_stirred(). */
+ssize_t __real_mnl_socket_sendto(const struct mnl_socket *nl, const void *buffer, size_t length);
+ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *buffer, size_t length);
+ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buffer, size_t size);
+ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buffer, size_t size);
 
 #define OUTPUT (1 << 20)
 
@@ -298,6 +307,19 @@ static bool json_is(const char *line, const char *key, const char *value)
 	return at && (!end || at < end);
 }
 
+/* Is this key in the line, with words behind it? */
+static bool json_has_words(const char *line, const char *key)
+{
+	char needle[64];
+	const char *at, *end;
+
+	assert_non_null(line);
+	end = strchr(line, '\n');
+	snprintf(needle, sizeof(needle), "\"%s\":\"", key);
+	at = strstr(line, needle);
+	return at && (!end || at < end) && at[strlen(needle)] != '"';
+}
+
 /* ---- text for Prometheus ---- */
 
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:0123456789"
@@ -444,7 +466,7 @@ static void stats__agree_with_proc(void **state)
 		snprintf(needle, sizeof(needle), "\"name\":\"%s\"", counters.list[i].name);
 		line = line_with(run.text, needle);
 		assert_true(json_number(line, "value") >= (long long)counters.list[i].value);
-		assert_non_null(strstr(line, "\"meaning\":\""));
+		assert_true(json_has_words(line, "meaning"));
 	}
 	run = rdszc(&topology->ns[0], "stats -j send_queued recv_*");
 	assert_int_equal(run.status, 0);
@@ -541,6 +563,7 @@ static void sockets__show_queues_and_options(void **state)
 	struct topology *topology = *state;
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	struct ends ends = ends_open(state);
+	long long rcv_mem;
 	char needle[32];
 	const char *line;
 	struct run run;
@@ -549,6 +572,8 @@ static void sockets__show_queues_and_options(void **state)
 	for (i = 0; i < 7; i++)
 		send_pattern(ends.tx, 2000, i, &ends.far);
 	assert_int_equal(rds_set(ends.rx, SOL_RDS, RDSZC_ZC_THRESHOLD, 4711), 0);
+	assert_int_equal(rds_set(ends.rx, SOL_RDS, RDSZC_COMPLETION_MODE, RDSZC_COMPLETION_CMSG),
+			 0);
 	snprintf(needle, sizeof(needle), "\"local_port\":%u,", rds_port(&ends.far));
 	do {
 		deadline_step();
@@ -560,6 +585,10 @@ static void sockets__show_queues_and_options(void **state)
 	} while (json_number(line, "rcv_msgs") < 7);
 	assert_int_equal(json_number(line, "rcv_bytes"), 7 * 2000);
 	assert_int_equal(json_number(line, "zc_threshold"), 4711);
+	assert_true(json_is(line, "completion_mode", "cmsg"));
+	/* The one socket that holds any, so the namespace holds as much. */
+	rcv_mem = json_number(line, "rcv_mem");
+	assert_true(rcv_mem >= 7 * 2000);
 	assert_int_equal(json_number(line, "uid"), cred_is_nobody() ? CRED_NOBODY : 0);
 	assert_true(json_is(line, "local", topology->far_text[0]));
 	snprintf(needle, sizeof(needle), "messages -j -q receive");
@@ -568,8 +597,37 @@ static void sockets__show_queues_and_options(void **state)
 	assert_int_equal(json_number(run.text, "len"), 2000);
 	run = rdszc(topology_far_ns(topology, 0), "sockets");
 	assert_non_null(strstr(run.text, "RCV-MSGS"));
+	run = rdszc(topology_far_ns(topology, 0), "info -j");
+	assert_int_equal(json_number(run.text, "rcv_mem"), rcv_mem);
 	for (i = 0; i < 7; i++)
 		receive_pattern(ends.rx, 2000, i, &ends.near);
+	run = rdszc(topology_far_ns(topology, 0), "info -j");
+	assert_int_equal(json_number(run.text, "rcv_mem"), 0);
+	run = rdszc(topology_far_ns(topology, 0), "sockets -j");
+	assert_int_equal(json_number(run.text, "rcv_mem"), 0);
+	run = rdszc(&topology->ns[0], "sockets -j");
+	assert_true(json_is(run.text, "completion_mode", "both"));
+}
+
+/*
+ * since_ms of the one connection is of the clock: it grows as that does, and is not older than what
+ * happened after @start.
+ */
+static void since_is_of_the_clock(const struct netns *ns, uint64_t start)
+{
+	const char *line = "conns -j";
+	long long first, second;
+	uint64_t before, between, after;
+
+	before = clock_ms();
+	first = json_number(rdszc(ns, line).text, "since_ms");
+	between = clock_ms();
+	usleep(300000);
+	second = json_number(rdszc(ns, line).text, "since_ms");
+	after = clock_ms();
+	/* A tick of the kernel is 10 ms at most. */
+	assert_in_range(first, 0, between - start + 10);
+	assert_in_range(second - first, AT_LEAST_MS(300), after - before + 10);
 }
 
 static void conns__show_state_and_why(void **state)
@@ -577,12 +635,14 @@ static void conns__show_state_and_why(void **state)
 	struct topology *topology = *state;
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
 	struct ends ends = ends_open(state);
+	uint64_t start = clock_ms();
 	const char *line;
 	struct run run;
 	uint32_t i;
 
 	send_pattern(ends.tx, 100, 1, &ends.far);
 	receive_pattern(ends.rx, 100, 1, &ends.near);
+	since_is_of_the_clock(&topology->ns[0], start);
 	run = rdszc(&topology->ns[0], "conns -j");
 	assert_int_equal(run.status, 0);
 	assert_int_equal(json_lines(run.text), 1);
@@ -696,6 +756,74 @@ static void filters__of_conns(void **state)
 	assert_null(strstr(text, "\"state\":\"up\""));
 	assert_int_equal(shown(near, "conns -j --congested"), 0);
 	assert_int_equal(shown(near, "paths -j --congested"), 0);
+}
+
+/* ---- a list that changes while it is read ---- */
+
+/*
+ * Shared with the tool: how many of its dumps meet a change, how many it has asked for, and how
+ * many parts of the present one it has read.
+ */
+static struct {
+	unsigned int changes, dumps, parts;
+} *stirred;
+
+ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *buffer, size_t length)
+{
+	const struct nlmsghdr *nlh = buffer;
+
+	if (stirred && (nlh->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP) {
+		stirred->dumps++;
+		stirred->parts = 0;
+	}
+	return __real_mnl_socket_sendto(nl, buffer, length);
+}
+
+/* A part of the list is ready, the next one is made when this one is taken. */
+ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *nl, void *buffer, size_t size)
+{
+	if (stirred && stirred->dumps && !stirred->parts++ && stirred->dumps <= stirred->changes)
+		close(rds_socket());
+	return __real_mnl_socket_recvfrom(nl, buffer, size);
+}
+
+/* Lists all sockets, of which a new one appears in each of the first dumps. */
+static struct run list_stirred(const struct netns *ns, unsigned int changes)
+{
+	stirred->changes = changes;
+	stirred->dumps = 0;
+	return rdszc(ns, "sockets -j");
+}
+
+#define MANY 400
+#define CHANGED "the list changed while it was read"
+
+/* It is read again, five times at most; then it is shown with a warning. */
+static void sockets__that_come_while_they_are_read(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	int fds[MANY], i;
+	struct run run;
+
+	stirred = mmap(NULL, sizeof(*stirred), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	assert_true(stirred != MAP_FAILED);
+	for (i = 0; i < MANY; i++) {
+		fds[i] = netns_in(near, rds_socket());
+		assert_true(fds[i] >= 0);
+	}
+	for (i = 0; i <= 5; i++) {
+		run = list_stirred(near, i);
+		assert_int_equal(run.status, 0);
+		assert_int_equal(stirred->dumps, i < 5 ? i + 1 : 5);
+		assert_in_range(json_lines(run.text), MANY, MANY + 1);
+		assert_int_equal(!!strstr(run.words, CHANGED), i == 5);
+	}
+	for (i = 0; i < MANY; i++)
+		close(fds[i]);
+	munmap(stirred, sizeof(*stirred));
+	stirred = NULL;
 }
 
 /* ---- lists, against those of getsockopt ---- */
@@ -822,6 +950,34 @@ static const char *line_to(const char *peer)
 	return line;
 }
 
+/*
+ * Waits for so many cookies of the one socket of a namespace, and compares what the tool says with
+ * what reading them tells. Returns how many were copied.
+ */
+static size_t cookies_agree(const struct netns *ns, const struct ends *ends, size_t want)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	unsigned int port = rds_port(&ends->near);
+	long long copied;
+	uint32_t list[16];
+	size_t found;
+
+	do {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+		shown(ns, "sockets -j -p %u", port);
+	} while (json_number(text, "cookies_ready") < (long long)want);
+	assert_int_equal(json_number(text, "cookies_ready"), want);
+	assert_int_equal(json_number(text, "cookies_pending"), 0);
+	copied = json_number(text, "cookies_copied");
+	found = zc_reap_exactly(ends->tx, list, want);
+	assert_int_equal(copied, found);
+	shown(ns, "sockets -j -p %u", port);
+	assert_int_equal(json_number(text, "cookies_ready"), 0);
+	assert_int_equal(json_number(text, "cookies_copied"), 0);
+	return found;
+}
+
 #define HELD 32768
 
 /* Nobody answers: four copied messages and one in the sender's pages stay in the queue. */
@@ -831,6 +987,7 @@ static void info__messages_and_pins(void **state)
 	const struct netns *near = &topology->ns[0];
 	struct ends ends = zc_ends(state, 1 << 20);
 	unsigned char *buffer = zc_buffer(HELD);
+	struct deadline deadline = deadline_in(60000);	/* TCP takes its time to give up */
 	union rds_addr nobody = nobody_home(topology);
 	char peer[64];
 	const char *line;
@@ -838,6 +995,9 @@ static void info__messages_and_pins(void **state)
 
 	inet_ntop(AF_INET, &nobody.in.sin_addr, peer, sizeof(peer));
 	topology_sysctl(topology, "pin_hold_ms", 3600000);
+	/* However often it was tried, the bound is this one. */
+	topology_sysctl(topology, "reconnect_max_delay_ms", 777);
+	topology_sysctl(topology, "reconnect_min_delay_ms", 777);
 	for (i = 0; i < 4; i++)
 		send_pattern(ends.tx, 1000 + i, i, &nobody);
 	assert_int_equal(rds_send_zc(ends.tx, buffer, HELD, &nobody, 1, 0), HELD);
@@ -854,10 +1014,18 @@ static void info__messages_and_pins(void **state)
 	assert_int_equal(json_number(line, "pinned_bytes"), HELD);
 	shown(near, "paths -j");
 	assert_int_equal(json_number(line_to(peer), "pinned_bytes"), HELD);
+	while (!json_number(line_to(peer), "backoff_ms")) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+		shown(near, "paths -j");
+	}
+	assert_int_equal(json_number(line_to(peer), "backoff_ms"), 777);
 	shown(near, "sockets -j");
 	assert_int_equal(json_number(text, "snd_msgs"), 5);
 	assert_int_equal(json_number(text, "snd_bytes"), 4 * 1000 + 6 + HELD);
 	assert_int_equal(json_number(text, "cookies_pending"), 1);
+	assert_int_equal(json_number(text, "cookies_ready"), 0);
+	assert_int_equal(json_number(text, "cookies_copied"), 0);
 	assert_true(json_is(text, "flags", "bound,zerocopy"));
 	assert_non_null(strstr(rdszc(near, "sockets").text, " zerocopy\n"));
 	shown(near, "info -j");
@@ -872,7 +1040,38 @@ static void info__messages_and_pins(void **state)
 	assert_int_equal(json_number(line_to(peer), "pinned_bytes"), 0);
 	shown(near, "info -j");
 	assert_int_equal(json_number(text, "pinned"), 0);
+	cookies_agree(near, &ends, 1);
 	zc_buffer_free(buffer, HELD);
+}
+
+/* Three that are below the threshold, so copied; the verdict of the other two is TCP's. */
+static void info__cookies(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(HELD);
+	uint32_t i;
+
+	assert_int_equal(rds_set(ends.tx, SOL_RDS, RDSZC_ZC_THRESHOLD, HELD), 0);
+	for (i = 0; i < 3; i++)
+		zc_send(&ends, buffer, 4096, i);
+	for (i = 0; i < 2; i++)
+		zc_send(&ends, buffer, HELD, 3 + i);
+	for (i = 0; i < 5; i++)
+		assert_true(rds_recv(ends.rx, words, HELD, NULL, 0) > 0);
+	assert_in_range(cookies_agree(&topology->ns[0], &ends, 5), 3, 5);
+	zc_buffer_free(buffer, HELD);
+}
+
+/* How many messages of this queue the tool shows, each of them sent for the first time or again. */
+static size_t all_are(const struct netns *ns, const char *queue, bool again)
+{
+	size_t count = shown(ns, "messages -j -q %s", queue);
+	const char *line;
+
+	for (line = count ? text : NULL; line; line = next_line(line))
+		assert_int_equal(json_number(line, "retransmitted"), again);
+	return count;
 }
 
 /* Handed to TCP, whose packets get lost: unacknowledged. What came before is unread. */
@@ -903,7 +1102,85 @@ static void info__unacknowledged_and_unread(void **state)
 	shown(near, "conns -j");
 	assert_int_equal(json_number(line_to(peer), "unacked_msgs"), 3);
 	assert_int_equal(json_number(line_to(peer), "unacked_bytes"), 9003);
+	assert_int_equal(all_are(near, "unacked", false), 3);
+	/* The connection is lost, and there is no other one yet: they wait to be sent again. */
+	assert_true(diag_kill(near, RDS_TCP_PORT) > 0);
+	wait_shown(near, "messages -j -q send", 3);
+	assert_int_equal(all_are(near, "send", true), 3);
 	topology_blackhole(topology, 0, false);
+}
+
+/* Does TCP of this namespace listen on our port? Of the two families, one serves both. */
+static bool listens(const struct netns *ns)
+{
+	static const char *const paths[] = {
+		"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6",
+	};
+	char needle[32], line[256];
+	bool found = false;
+	FILE *file;
+	size_t i;
+
+	/* No peer, state LISTEN. */
+	snprintf(needle, sizeof(needle), ":%04X ", RDS_TCP_PORT);
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		file = netns_in(ns, fopen(paths[i], "re"));
+		while (file && fgets(line, sizeof(line), file))
+			found |= strstr(line, needle) && strstr(line, ":0000 0A ");
+		if (file)
+			fclose(file);
+	}
+	return found;
+}
+
+static void listening_agrees(const struct netns *ns, bool expected)
+{
+	shown(ns, "info -j");
+	assert_int_equal(json_number(text, "listening"), expected);
+	assert_int_equal(listens(ns), expected);
+}
+
+/* Socket options, a connection, a counter and sysctls say the same. */
+static void info__of_the_namespace(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0], *far = topology_far_ns(topology, 0);
+	socklen_t length = sizeof(uint64_t);
+	struct counters before;
+	uint64_t features;
+	struct ends ends;
+
+	listening_agrees(far, false);
+	ends = ends_open(state);
+	listening_agrees(far, true);
+	topology_sysctl(topology, "tcp_listen", 0);
+	listening_agrees(far, false);
+	topology_sysctl(topology, "tcp_listen", 1);
+	listening_agrees(far, true);
+	assert_int_equal(getsockopt(ends.tx, SOL_RDS, RDSZC_FEATURES, &features, &length), 0);
+	shown(near, "info -j");
+	assert_int_equal(json_number(text, "features"), features);
+	assert_int_equal(json_number(text, "histograms"), 0);
+	assert_int_equal(netns_sysctl_set(near, "histograms", 1), 0);
+	shown(near, "info -j");
+	assert_int_equal(json_number(text, "histograms"), 1);
+	shown(far, "info -j");
+	assert_int_equal(json_number(text, "histograms"), 0);
+
+	assert_int_equal(json_number(text, "rcv_paused"), 0);
+	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 1), 0);
+	assert_int_equal(counters_read(far, &before), 0);
+	send_pattern(ends.tx, 1000, 1, &ends.far);
+	send_pattern(ends.tx, 1000, 2, &ends.far);
+	assert_true(counter_wait(far, &before, "recv_paused", 1, deadline_in(DEADLINE_USUAL_MS)));
+	shown(far, "info -j");
+	assert_int_equal(json_number(text, "rcv_paused"), 1);
+	assert_int_equal(json_number(text, "rcv_mem_max"), 1);
+	assert_int_equal(netns_sysctl_set(far, "rcv_mem_max", 64 << 20), 0);
+	receive_pattern(ends.rx, 1000, 1, &ends.near);
+	receive_pattern(ends.rx, 1000, 2, &ends.near);
+	shown(far, "info -j");
+	assert_int_equal(json_number(text, "rcv_paused"), 0);
 }
 
 static bool tcp_socket_to(const struct rds6_info_tcp_socket *record, const char *peer)
@@ -949,12 +1226,34 @@ static void info__connections(void **state)
 	assert_int_equal(found, lanes);
 }
 
+static struct run start_to_address(const struct netns *ns, const char *words, const char *address)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line), "%s %s", words, address);
+	return start(ns, line);
+}
+
+/* Nothing that happened was wanted. */
+static void end_without_events(struct run *run)
+{
+	kill(run->pid, SIGINT);
+	finish(run);
+	assert_int_equal(run->status, 0);
+	assert_string_equal(run->text, "");
+}
+
 /* A full receiver: monitor tells both ends, and --congested finds it. */
 static void congestion__is_shown(void **state)
 {
 	struct topology *topology = *state;
-	struct run run = start_listening(&topology->ns[0], "monitor -j -g -c 2 -w 60");
-	const struct netns *far = topology_far_ns(topology, 0);
+	const struct netns *near = &topology->ns[0], *far = topology_far_ns(topology, 0);
+	struct run local = start_to_address(near, "monitor -j -g -l", topology->near_text[0]);
+	struct run other = start_to_address(near, "monitor -j -r 192.0.2.1 -l",
+					    topology->far_text[0]);
+	struct run peer = start_to_address(near, "monitor -j -g -c 2 -w 60 -r",
+					   topology->far_text[0]);
+	struct run run = start_listening(near, "monitor -j -g -c 2 -w 60");
 	struct ends ends = ends_open(state);
 	size_t sent = 0, lanes, i;
 
@@ -963,6 +1262,11 @@ static void congestion__is_shown(void **state)
 		sent++;
 	wait_shown(far, "sockets -j --congested", 1);
 	assert_int_equal(shown(far, "conns -j --congested"), 1);
+	assert_int_equal(json_number(text, "local_congested"), 1);
+	assert_int_equal(json_number(text, "peer_congested"), 0);
+	wait_shown(near, "conns -j --congested", 1);
+	assert_int_equal(json_number(text, "local_congested"), 0);
+	assert_int_equal(json_number(text, "peer_congested"), 1);
 	lanes = shown(far, "paths -j");
 	assert_true(lanes >= 1);
 	assert_in_range(shown(far, "paths -j --congested"), lanes, shown(far, "paths -j"));
@@ -975,6 +1279,12 @@ static void congestion__is_shown(void **state)
 	assert_int_equal(json_number(run.text, "total"), 1);
 	assert_true(json_is(run.text, "owner", "peer"));
 	assert_int_equal(json_number(strchr(run.text, '\n') + 1, "total"), 0);
+	finish(&peer);
+	assert_int_equal(json_lines(peer.text), 2);
+	assert_true(json_is(peer.text, "address", topology->far_text[0]));
+	/* No port of ours was congested, and the peer is not one of ours. */
+	end_without_events(&local);
+	end_without_events(&other);
 }
 
 #define ERASE "\r\033[K"
@@ -1086,6 +1396,45 @@ static void monitor__streams_events(void **state)
 	assert_true(before <= first && first < second && second <= clock_ns(CLOCK_REALTIME));
 }
 
+/* Each line of what monitor has told is of these ends. */
+static void two_events_between(struct run *run, const char *local, const char *peer)
+{
+	const char *line;
+
+	finish(run);
+	assert_int_equal(run->status, 0);
+	assert_int_equal(json_lines(run->text), 2);
+	for (line = run->text; line; line = next_line(line)) {
+		assert_true(json_is(line, "local", local));
+		assert_true(json_is(line, "peer", peer));
+	}
+}
+
+/* Of two connections, that which comes first is not the one that is asked for. */
+static void monitor__filters_by_address(void **state)
+{
+	struct topology *topology = *state;
+	const struct netns *near = &topology->ns[0];
+	const char *local = topology->near_text[1], *peer = topology->far_text[1];
+	struct run by_local = start_to_address(near, "monitor -j -p -c 2 -w 60 -l", local);
+	struct run by_peer = start_to_address(near, "monitor -j -p -c 2 -w 60 -r", peer);
+	struct run none = start_to_address(near, "monitor -j -l 192.0.2.1 -r", peer);
+	struct run run = start_listening(near, "monitor -j -p -c 2 -w 60");
+	union rds_addr from = topology->near[1], to = topology->far[1];
+	struct ends ends = ends_open(state);
+	int fd;
+
+	send_pattern(ends.tx, 100, 1, &ends.far);
+	receive_pattern(ends.rx, 100, 1, &ends.near);
+	two_events_between(&run, topology->near_text[0], topology->far_text[0]);
+	fd = topology_socket(topology, &topology->ns[2], &to);
+	send_pattern(topology_socket(topology, near, &from), 100, 2, &to);
+	receive_pattern(fd, 100, 2, &from);
+	two_events_between(&by_local, local, peer);
+	two_events_between(&by_peer, local, peer);
+	end_without_events(&none);
+}
+
 static void ping__answers(void **state)
 {
 	struct topology *topology = *state;
@@ -1139,16 +1488,34 @@ static void ping__interrupted(void **state)
 	assert_int_equal(run.status, 1);
 }
 
+/* The kernel has counted what the near end says; one message of each socket is the end of it. */
+static void stress_agrees(const struct netns *ns, const struct counters *before,
+			  const char *options, const char *line)
+{
+	const char *sockets = strstr(options, "-n ");
+
+	assert_non_null(sockets);
+	assert_int_equal(counter_moved(ns, before, "send_queued"),
+			 json_number(line, "sent") + strtoll(sockets + 3, NULL, 10));
+	assert_int_equal(counter_moved(ns, before, "zc_completed"), json_number(line, "cookies"));
+	/* A control message does not say which. */
+	if (!strstr(options, "cmsg"))
+		assert_int_equal(counter_moved(ns, before, "zc_completed_copied"),
+				 json_number(line, "cookies_copied"));
+}
+
 static void stress_pair(struct topology *topology, const char *options, bool cookies)
 {
 	char line[256];
 	struct run server, client;
+	struct counters before;
 	uint64_t sent, received;
 
 	snprintf(line, sizeof(line), "stress -j --serve --ports 2 -T 300 %s",
 		 topology->far_text[0]);
 	server = start(topology_far_ns(topology, 0), line);
 	wait_shown(topology_far_ns(topology, 0), "sockets -j", 2);
+	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 	snprintf(line, sizeof(line), "stress -j --ports 2 %s %s %s", options,
 		 topology->near_text[0], topology->far_text[0]);
 	client = rdszc(&topology->ns[0], line);
@@ -1157,6 +1524,7 @@ static void stress_pair(struct topology *topology, const char *options, bool coo
 	sent = json_number(client.text, "sent");
 	assert_true(sent > 0);
 	assert_int_equal(json_number(client.text, "faults"), 0);
+	stress_agrees(&topology->ns[0], &before, options, client.text);
 	if (cookies)
 		assert_int_equal(json_number(client.text, "cookies"), sent);
 	kill(server.pid, SIGINT);
@@ -1703,10 +2071,13 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, stats__watch_shows_what_changed, variants_one);
 	SUITE_ADD(&suite, stats__watch_is_silent_when_nothing_changes, variants_one);
 	SUITE_ADD(&suite, sockets__show_queues_and_options, variants_one_each);
+	SUITE_ADD(&suite, sockets__that_come_while_they_are_read, variants_one);
 	SUITE_ADD(&suite, conns__show_state_and_why, variants_one_each);
 	SUITE_ADD(&suite, info__sockets, variants_one);
 	SUITE_ADD(&suite, info__messages_and_pins, variants_one);
+	SUITE_ADD(&suite, info__cookies, variants_one);
 	SUITE_ADD(&suite, info__unacknowledged_and_unread, variants_one);
+	SUITE_ADD(&suite, info__of_the_namespace, variants_one);
 	SUITE_ADD(&suite, info__connections, variants_one);
 	SUITE_ADD(&suite, filters__of_sockets_and_messages, variants_one);
 	SUITE_ADD(&suite, filters__of_conns, variants_one);
@@ -1715,6 +2086,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, hist__measures_when_on, variants_one);
 	SUITE_ADD(&suite, hist__counts_messages_and_cookies, variants_one);
 	SUITE_ADD(&suite, monitor__streams_events, variants_one);
+	SUITE_ADD(&suite, monitor__filters_by_address, variants_three);
 	SUITE_ADD(&suite, ping__answers, variants_basic);
 	SUITE_ADD(&suite, ping__nobody_answers, variants_one);
 	SUITE_ADD(&suite, ping__interrupted, variants_one);

@@ -338,7 +338,7 @@ static void refusal__number_of_a_wrong_size_or_range(void **state)
 	nlh = request(&nl, RDSZC_CMD_SOCKET_GET, NLM_F_DUMP);
 	mnl_attr_put_u32(nlh, RDSZC_A_SOCKET_LOCAL_PORT, 4000);
 	answer = ask(&nl, nlh);
-	assert_true(answer.error == EINVAL || answer.error == ERANGE);
+	refused(&answer, EINVAL, "length");
 	nlh = request(&nl, RDSZC_CMD_CONN_GET, NLM_F_DUMP);
 	mnl_attr_put_u32(nlh, RDSZC_A_PATH_STATE, RDSZC_STATE_DISCONNECTING + 1);
 	answer = ask(&nl, nlh);
@@ -483,6 +483,86 @@ static void sight__incarnations_need_privilege(void **state)
 	assert_int_equal(cred_become_root(), 0);
 }
 
+/* Messages of this socket that are handed over and not acknowledged; with sequence numbers? */
+static size_t unacked_of(struct nl *nl, const union rds_addr *local, bool numbered)
+{
+	struct answer answer = dump(nl, RDSZC_CMD_MESSAGE_GET);
+	size_t found = 0, i;
+
+	assert_int_equal(answer.error, 0);
+	for (i = 0; i < answer.count; i++) {
+		const struct entry *entry = &answer.entries[i];
+
+		if (number(entry, RDSZC_A_MESSAGE_LOCAL_PORT) != rds_port(local) ||
+		    number(entry, RDSZC_A_MESSAGE_QUEUE) != RDSZC_QUEUE_UNACKED)
+			continue;
+		assert_int_equal(!!entry->attrs[RDSZC_A_MESSAGE_SEQ], numbered);
+		assert_true(!numbered || number(entry, RDSZC_A_MESSAGE_SEQ) > 0);
+		found++;
+	}
+	return found;
+}
+
+static void wait_unacked(struct nl *nl, const union rds_addr *local, size_t count, bool numbered)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+
+	while (unacked_of(nl, local, numbered) < count) {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+	}
+	assert_int_equal(unacked_of(nl, local, numbered), count);
+}
+
+/* Nobody sees his own message, without its number, and not that of root, by its socket either. */
+static void nobody_sees_one_message(struct topology *topology, const union rds_addr *own,
+				    uint64_t id_of_root)
+{
+	struct nl nl = nl_open(&topology->ns[0]);
+	struct nlmsghdr *nlh;
+	struct answer answer;
+
+	wait_unacked(&nl, own, 1, false);
+	answer = dump(&nl, RDSZC_CMD_MESSAGE_GET);
+	assert_int_equal(answer.count, 1);
+	nlh = request(&nl, RDSZC_CMD_MESSAGE_GET, NLM_F_DUMP);
+	mnl_attr_put_u64(nlh, RDSZC_A_MESSAGE_SOCKET_ID, id_of_root);
+	answer = ask(&nl, nlh);
+	assert_int_equal(answer.error, 0);
+	assert_int_equal(answer.count, 0);
+	nl_close(&nl);
+}
+
+static void sight__messages_of_others_need_privilege(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open_one_lane(state);
+	union rds_addr other = topology->near[0];
+	struct answer answer;
+	uint64_t id;
+	struct nl nl;
+	int fd;
+
+	ends_there_and_back(&ends, 100, 1);
+	topology_blackhole(topology, 0, true);
+	send_pattern(ends.tx, 100, 2, &ends.far);
+	nl = nl_open(&topology->ns[0]);
+	wait_unacked(&nl, &ends.near, 1, true);
+	answer = dump(&nl, RDSZC_CMD_SOCKET_GET);
+	id = number(socket_on(&answer, &ends.near), RDSZC_A_SOCKET_ID);
+
+	assert_int_equal(cred_become_nobody(), 0);
+	fd = topology_near(topology, &other);
+	send_pattern(fd, 100, 3, &ends.far);
+	nobody_sees_one_message(topology, &other, id);
+	assert_int_equal(cred_become_root(), 0);
+
+	wait_unacked(&nl, &ends.near, 1, true);
+	wait_unacked(&nl, &other, 1, true);
+	nl_close(&nl);
+	topology_blackhole(topology, 0, false);
+}
+
 /* What only the privileged may ask: 0, or why it was refused. */
 static int ask_for_sockets_of_root(void)
 {
@@ -551,6 +631,76 @@ static void sight__other_namespaces_show_nothing(void **state)
 	answer = dump(&nl, RDSZC_CMD_CONN_GET);
 	assert_int_equal(answer.count, 0);
 	nl_close(&nl);
+}
+
+static void sight__messages_of_other_namespaces(void **state)
+{
+	struct topology *topology = *state;
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	struct nl near = nl_open(&topology->ns[0]), far = nl_open(&topology->ns[1]);
+	struct nl here = nl_open(netns_here());
+	struct ends ends = ends_open(state);
+	struct answer answer;
+	size_t i;
+
+	for (i = 0; i < 5; i++)
+		send_pattern(ends.tx, 100 + i, i, &ends.far);
+	do {
+		deadline_step();
+		assert_false(deadline_over(&deadline));
+		answer = dump(&far, RDSZC_CMD_MESSAGE_GET);
+	} while (answer.count < 5);
+	assert_int_equal(answer.count, 5);
+	for (i = 0; i < answer.count; i++)
+		assert_int_equal(number(&entries[i], RDSZC_A_MESSAGE_QUEUE), RDSZC_QUEUE_RECEIVE);
+	answer = dump(&near, RDSZC_CMD_MESSAGE_GET);
+	for (i = 0; i < answer.count; i++)
+		assert_int_not_equal(number(&entries[i], RDSZC_A_MESSAGE_QUEUE),
+				     RDSZC_QUEUE_RECEIVE);
+	answer = dump(&here, RDSZC_CMD_MESSAGE_GET);
+	assert_int_equal(answer.error, 0);
+	assert_int_equal(answer.count, 0);
+	nl_close(&near);
+	nl_close(&far);
+	nl_close(&here);
+}
+
+/* One counter, by its name. */
+static uint64_t counted(struct nl *nl, const char *name)
+{
+	struct nlmsghdr *nlh = request(nl, RDSZC_CMD_STAT_GET, NLM_F_DUMP);
+	struct answer answer;
+
+	mnl_attr_put_strz(nlh, RDSZC_A_STAT_NAME, name);
+	answer = ask(nl, nlh);
+	assert_int_equal(answer.error, 0);
+	assert_int_equal(answer.count, 1);
+	return number(&entries[0], RDSZC_A_STAT_VALUE);
+}
+
+static void sight__counters_of_other_namespaces(void **state)
+{
+	struct topology *topology = *state;
+	struct nl near = nl_open(&topology->ns[0]), far = nl_open(&topology->ns[1]);
+	struct nl here = nl_open(netns_here());
+	uint64_t delivered = counted(&here, "recv_delivered");
+	uint64_t queued = counted(&here, "send_queued");
+	struct ends ends = ends_open(state);
+	uint32_t i;
+
+	for (i = 0; i < 6; i++) {
+		send_pattern(ends.tx, 100, i, &ends.far);
+		receive_pattern(ends.rx, 100, i, &ends.near);
+	}
+	assert_int_equal(counted(&near, "send_queued"), 6);
+	assert_int_equal(counted(&near, "recv_delivered"), 0);
+	assert_int_equal(counted(&far, "send_queued"), 0);
+	assert_int_equal(counted(&far, "recv_delivered"), 6);
+	assert_int_equal(counted(&here, "send_queued"), queued);
+	assert_int_equal(counted(&here, "recv_delivered"), delivered);
+	nl_close(&near);
+	nl_close(&far);
+	nl_close(&here);
 }
 
 /* ---- what answers say ---- */
@@ -735,37 +885,80 @@ static void dump__a_calm_path_holds_nothing(void **state)
 	zc_buffer_free(buffer, 65536);
 }
 
-/* A dump in small parts; between two of them a socket comes or not. */
-static struct answer slow_dump(struct topology *topology, struct nl *nl, bool change)
+/* What changes a list; the socket that it opens is closed by teardown. */
+static void one_more_socket(struct topology *topology)
 {
-	struct answer answer = { .entries = entries };
-	struct nlmsghdr *nlh = request(nl, RDSZC_CMD_SOCKET_GET, NLM_F_DUMP);
-	static char buffer[32768];
-	unsigned int parts = 1;
-	int fd = -1;
+	union rds_addr addr = topology->near[0];
 
-	/* The kernel makes parts as large as the largest buffer it saw: at least 4 KiB. */
-	assert_true(mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) > 0);
-	while (!receive_some(nl, &answer, buffer, sizeof(buffer))) {
-		if (parts++ == 1 && change) {
-			fd = netns_in(&topology->ns[0], rds_socket());
-			assert_true(fd >= 0);
-		}
-	}
-	assert_true(parts > 2);
-	if (fd >= 0)
-		close(fd);
-	return answer;
+	topology_near(topology, &addr);
+}
+
+/* A message of this socket to the loopback address 127.1.0.0 + @host, where nobody is. */
+static void one_more_conn_to(int fd, uint32_t host)
+{
+	union rds_addr to = rds_addr("127.1.0.0", 9);
+
+	to.in.sin_addr.s_addr = htonl(ntohl(to.in.sin_addr.s_addr) + host);
+	send_pattern(fd, 1, host, &to);
 }
 
 #define MANY 600
 
+static void one_more_conn(struct topology *topology)
+{
+	one_more_conn_to(topology->open[0], MANY + 1);
+}
+
+/* A dump in parts; after the first of them something is changed, or nothing. */
+static struct answer slow_dump(struct topology *topology, struct nl *nl, uint8_t command,
+			       void (*change)(struct topology *topology))
+{
+	struct answer answer = { .entries = entries };
+	struct nlmsghdr *nlh = request(nl, command, NLM_F_DUMP);
+	static char buffer[32768];
+	unsigned int parts = 1;
+
+	/* The kernel makes parts as large as the largest buffer it saw: at least 4 KiB. */
+	assert_true(mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) > 0);
+	while (!receive_some(nl, &answer, buffer, sizeof(buffer)))
+		if (parts++ == 1 && change)
+			change(topology);
+	assert_true(parts > 2);
+	assert_int_equal(answer.error, 0);
+	return answer;
+}
+
+/* Is each of these many told once, and the change told? @id is what tells two of them apart. */
+static void tells_changes(struct topology *topology, uint8_t command, int id,
+			  void (*change)(struct topology *topology))
+{
+	struct nl nl = nl_open(&topology->ns[0]);
+	static bool seen[1 << 17];
+	struct answer answer;
+	size_t i;
+
+	memset(seen, 0, sizeof(seen));
+	answer = slow_dump(topology, &nl, command, NULL);
+	assert_int_equal(answer.count, MANY);
+	assert_false(answer.interrupted);
+	for (i = 0; i < MANY; i++) {
+		const struct nlattr *attr = entries[i].attrs[id];
+		uint64_t value = mnl_attr_get_payload_len(attr) == 4 ?
+				 ntohl(mnl_attr_get_u32(attr)) : mnl_attr_get_u64(attr);
+
+		value %= ARRAY_SIZE(seen);
+		assert_false(seen[value]);
+		seen[value] = true;
+	}
+	answer = slow_dump(topology, &nl, command, change);
+	assert_true(answer.interrupted);
+	assert_in_range(answer.count, MANY, MANY + 1);
+	nl_close(&nl);
+}
+
 static void dump__tells_when_the_list_changed(void **state)
 {
 	struct topology *topology = *state;
-	struct nl nl = nl_open(&topology->ns[0]);
-	static bool seen[100000];
-	struct answer answer;
 	int fds[MANY];
 	size_t i;
 
@@ -773,22 +966,51 @@ static void dump__tells_when_the_list_changed(void **state)
 		fds[i] = netns_in(&topology->ns[0], rds_socket());
 		assert_true(fds[i] >= 0);
 	}
-	answer = slow_dump(topology, &nl, false);
-	assert_int_equal(answer.error, 0);
-	assert_int_equal(answer.count, MANY);
-	assert_false(answer.interrupted);
-	for (i = 0; i < MANY; i++) {
-		uint64_t id = number(&entries[i], RDSZC_A_SOCKET_ID);
-
-		assert_true(id < ARRAY_SIZE(seen));
-		assert_false(seen[id]);
-		seen[id] = true;
-	}
-	answer = slow_dump(topology, &nl, true);
-	assert_true(answer.interrupted);
-	assert_in_range(answer.count, MANY, MANY + 1);
+	tells_changes(topology, RDSZC_CMD_SOCKET_GET, RDSZC_A_SOCKET_ID, one_more_socket);
 	for (i = 0; i < MANY; i++)
 		close(fds[i]);
+}
+
+/* Connections within the namespace have one lane, so there are as many of these. */
+static void tells_changes_of_conns(struct topology *topology, uint8_t command)
+{
+	union rds_addr local = rds_addr("127.0.0.1", 0);
+	int fd = topology_socket(topology, &topology->ns[0], &local);
+	uint32_t i;
+
+	for (i = 1; i <= MANY; i++)
+		one_more_conn_to(fd, i);
+	tells_changes(topology, command, RDSZC_A_PATH_PEER_ADDR, one_more_conn);
+}
+
+static void dump__tells_when_connections_changed(void **state)
+{
+	tells_changes_of_conns(*state, RDSZC_CMD_CONN_GET);
+}
+
+static void dump__tells_when_lanes_changed(void **state)
+{
+	tells_changes_of_conns(*state, RDSZC_CMD_PATH_GET);
+}
+
+/* Messages come and go, and are no list that has a generation; that of their sockets is theirs. */
+static void dump__tells_when_sockets_of_messages_changed(void **state)
+{
+	struct topology *topology = *state;
+	struct ends ends = ends_open(state);
+	union rds_addr nobody = nobody_home(topology);
+	struct nl nl = nl_open(&topology->ns[0]);
+	struct answer answer;
+	uint32_t i;
+
+	for (i = 0; i < ENTRIES; i++)
+		send_pattern(ends.tx, 1, i, &nobody);
+	answer = slow_dump(topology, &nl, RDSZC_CMD_MESSAGE_GET, NULL);
+	assert_int_equal(answer.count, ENTRIES);
+	assert_false(answer.interrupted);
+	answer = slow_dump(topology, &nl, RDSZC_CMD_MESSAGE_GET, one_more_socket);
+	assert_int_equal(answer.count, ENTRIES);
+	assert_true(answer.interrupted);
 	nl_close(&nl);
 }
 
@@ -906,6 +1128,8 @@ static void event__a_port_gets_congested_and_free(void **state)
 {
 	struct topology *topology = *state;
 	struct nl near = listen_to(&topology->ns[0], 1), far = listen_to(&topology->ns[1], 1);
+	struct nl deaf = listen_to(netns_here(), 1);
+	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(deaf.socket), .events = POLLIN };
 	struct ends ends = ends_open(state);
 	const struct entry *entry;
 	size_t sent = 0, i;
@@ -926,6 +1150,9 @@ static void event__a_port_gets_congested_and_free(void **state)
 		assert_int_equal(rds_recv(ends.rx, entries, 4096, NULL, 0), 4096);
 	entry = event(&near, RDSZC_CMD_CONGESTION_EVENT, not_congested);
 	assert_int_equal(number(entry, RDSZC_A_CONGESTION_TOTAL), 0);
+	/* Another namespace hears nothing of it. */
+	assert_int_equal(poll(&poll_fd, 1, 0), 0);
+	nl_close(&deaf);
 	nl_close(&near);
 	nl_close(&far);
 }
@@ -1079,6 +1306,38 @@ static void hist__counts_each_message_while_it_is_on(void **state)
 	zc_buffer_free(buffer, 4096);
 }
 
+/* Both ends and a third one measure, each for itself. */
+static void hist__of_other_namespaces(void **state)
+{
+	static const char *const names[] = {
+		"send_to_ack", "send_to_reusable", "reusable_to_read", "recv_queue",
+	};
+	struct topology *topology = *state;
+	struct nl near = nl_open(&topology->ns[0]), far = nl_open(&topology->ns[1]);
+	struct nl here = nl_open(netns_here());
+	struct ends ends = zc_ends(state, 1 << 20);
+	unsigned char *buffer = zc_buffer(4096);
+	uint64_t before[ARRAY_SIZE(names)];
+	size_t i;
+
+	topology_sysctl(topology, "histograms", 1);
+	assert_int_equal(netns_sysctl_set(netns_here(), "histograms", 1), 0);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		before[i] = measured(&here, names[i]);
+	exchange_zc(&ends, buffer, 7);
+	assert_int_equal(measured(&near, "send_to_reusable"), 7);
+	assert_int_equal(measured(&near, "recv_queue"), 0);
+	assert_int_equal(measured(&far, "send_to_reusable"), 0);
+	assert_int_equal(measured(&far, "recv_queue"), 7);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(measured(&here, names[i]), before[i]);
+	assert_int_equal(netns_sysctl_set(netns_here(), "histograms", 0), 0);
+	nl_close(&near);
+	nl_close(&far);
+	nl_close(&here);
+	zc_buffer_free(buffer, 4096);
+}
+
 int main(int argc, char **argv)
 {
 	struct suite suite = { .name = "netlink" };
@@ -1090,19 +1349,26 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, refusal__names_that_nothing_has, variants_one);
 	SUITE_ADD(&suite, refusal__commands_that_are_none, variants_one);
 	SUITE_ADD(&suite, sight__sockets_of_others_need_privilege, variants_one);
+	SUITE_ADD(&suite, sight__messages_of_others_need_privilege, variants_one);
 	SUITE_ADD(&suite, sight__sequence_numbers_need_privilege, variants_one);
 	SUITE_ADD(&suite, sight__incarnations_need_privilege, variants_one);
 	SUITE_ADD_PLAIN(&suite, sight__privilege_is_that_of_the_owner_of_the_network);
 	SUITE_ADD(&suite, sight__other_namespaces_show_nothing, variants_one);
+	SUITE_ADD(&suite, sight__messages_of_other_namespaces, variants_one);
+	SUITE_ADD(&suite, sight__counters_of_other_namespaces, variants_one);
 	SUITE_ADD(&suite, dump__counters_are_those_of_proc, variants_one_each);
 	SUITE_ADD(&suite, dump__queues_are_counted, variants_wire);
 	SUITE_ADD(&suite, dump__unread_messages_are_counted, variants_basic);
 	SUITE_ADD(&suite, dump__a_calm_path_holds_nothing, variants_basic);
 	SUITE_ADD(&suite, dump__tells_when_the_list_changed, variants_one);
+	SUITE_ADD(&suite, dump__tells_when_connections_changed, variants_one);
+	SUITE_ADD(&suite, dump__tells_when_lanes_changed, variants_one);
+	SUITE_ADD(&suite, dump__tells_when_sockets_of_messages_changed, variants_one);
 	SUITE_ADD(&suite, dump__filters_find_what_they_ask_for, variants_one_each);
 	SUITE_ADD(&suite, event__a_path_goes_up_and_down, variants_one_each);
 	SUITE_ADD(&suite, event__a_port_gets_congested_and_free, variants_one);
 	SUITE_ADD(&suite, enobufs__only_with_a_bit_in_the_map, variants_any_each);
 	SUITE_ADD(&suite, hist__counts_each_message_while_it_is_on, variants_basic);
+	SUITE_ADD(&suite, hist__of_other_namespaces, variants_one);
 	return suite_run(&suite, argc, argv);
 }

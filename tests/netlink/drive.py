@@ -4,6 +4,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -100,10 +102,39 @@ def hists():
     assert ack["count"] > 0 and ack["sum"] > 0
 
 
+TYPES = {"string": "nul-string"}    # of the spec, where the kernel has another name
+CHECKS = {"min": "min-value", "max": "max-value", "min-len": "min-length", "max-len": "max-length"}
+
+
+def same_policy(attribute, rule):
+    """Does the kernel's rule for an attribute say what its spec says?"""
+    spec = attribute.yaml
+    assert rule["type"] == TYPES.get(spec["type"], spec["type"]), (spec, rule)
+    for name, value in spec.get("checks", {}).items():
+        assert rule.get(CHECKS[name]) == value, (spec, rule)
+    known = {CHECKS[name] for name in spec.get("checks", {})}
+    for name in {"min-length", "max-length", "mask"} - known:
+        assert name not in rule, (spec, rule)
+    if spec["type"] in ("u16", "u32", "u64"):
+        # Without a check it is the whole range.
+        limits = (0, 2 ** int(spec["type"][1:]) - 1)
+        for name, limit in zip(("min-value", "max-value"), limits):
+            assert name in known or rule.get(name, limit) == limit, (spec, rule)
+
+
 def policy():
-    """the kernel's policy for a dump names the attributes of the spec"""
-    answer = str(family.get_policy("socket-get", "dump").to_dict())
-    assert "local-port" in answer, answer
+    """the kernel's policy of each request: the attributes of the spec, and their checks"""
+    dumps = 0
+    for name, operation in family.ops.items():
+        mode = "dump" if "dump" in operation.yaml else "do"
+        request = operation.yaml[mode]["request"].get("attributes", [])
+        answer = family.get_policy(name, mode)
+        rules = answer.to_dict() if answer else {}
+        assert set(rules) == set(request), (name, rules)
+        for attribute in request:
+            same_policy(operation.attr_set[attribute], rules[attribute])
+        dumps += mode == "dump"
+    assert dumps == 6, dumps
 
 
 def refused():
@@ -114,6 +145,17 @@ def refused():
         assert "failed policy validation" in str(error), error
         return
     raise AssertionError("it was not refused")
+
+
+def page():
+    """the line of rds_zc(4) for pyynl does what the page says"""
+    with open("/rds_zc.4", encoding="utf-8") as stream:
+        lines = re.findall(r"^\.Dl (pyynl/.*)$", stream.read(), flags=re.M)
+    assert len(lines) == 1, lines
+    for line in lines:
+        done = subprocess.run([sys.executable, "-B", *shlex.split(line)], cwd="/",
+                              capture_output=True, text=True, check=True)
+        assert "'10.9.0.2'" in done.stdout, done.stdout
 
 
 def command_line():
@@ -158,8 +200,8 @@ def congestion():
 
 def main():
     """Each check is a test; its first line of documentation is its name."""
-    checks = [info, sockets, conns, paths, messages, stats, hists, policy, refused, command_line,
-              congestion]
+    checks = [info, sockets, conns, paths, messages, stats, hists, policy, refused, page,
+              command_line, congestion]
     failed = 0
     print(f"1..{len(checks)}", flush=True)
     for number, check in enumerate(checks, 1):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Unit tests of what is pure, of the headers for programs, of the completion for bash, and of what
-# the manual and the netlink spec say about the sources; with tshark here, of the dissector too.
-# Included by tests/Makefile.
+# Unit tests of what is pure, of the headers for programs, of the completion for bash, of what the
+# demo does before it is told to, of the dissector, and of what the manual and the netlink spec say
+# about the sources. Included by tests/Makefile.
 
 UNIT := test_wire test_addr test_errqueue test_doctor test_stress
 UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
@@ -12,11 +12,11 @@ unit: $(UNIT:%=$(O)/unit/%) | $(O)/unit/rdszc
 	@set -e; for program in $^; do $$program; done
 	$(HERE)/unit/check-headers
 	$(HERE)/unit/check-completion $(O)/unit/rdszc
+	$(HERE)/unit/check-demo
 	$(TOP)/docs/man/check
 	$(TOP)/docs/check
 	$(TOP)/docs/netlink/check
-	@if command -v tshark >/dev/null; then $(TOP)/tools/dissector/check; \
-	else echo 'no tshark here: tools/dissector not checked'; fi
+	$(TOP)/tools/dissector/check
 
 $(O)/unit/test_%: $(HERE)/unit/test_%.c $(TOP)/src/%.c | $(O)/unit
 	$(CC) $(UNIT_FLAGS) -o $@ $(filter %.c,$^) -lcmocka

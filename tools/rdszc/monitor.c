@@ -42,12 +42,16 @@ static error_t parse_until(int key, const char *word, struct until *until)
 
 struct monitor {
 	bool paths, congestion;
+	bool has_local, has_peer;
+	union address local, peer;
 	struct until until;
 };
 
 static const struct argp_option monitor_options[] = {
 	{ "paths", 'p', NULL, 0, "only changes of connections", 0 },
 	{ "congestion", 'g', NULL, 0, "only changes of congestion", 0 },
+	{ "local", 'l', "ADDR", 0, "only what happens to this address of ours", 0 },
+	{ "peer", 'r', "ADDR", 0, "only what happens to this address of a peer", 0 },
 	UNTIL_OPTIONS,
 	{ 0 }
 };
@@ -62,6 +66,14 @@ static error_t parse_monitor(int key, char *word, struct argp_state *state)
 		return 0;
 	case 'g':
 		m->congestion = true;
+		return 0;
+	case 'l':
+		m->local = address_parse(word, 0);
+		m->has_local = true;
+		return 0;
+	case 'r':
+		m->peer = address_parse(word, 0);
+		m->has_peer = true;
 		return 0;
 	default:
 		return parse_until(key, word, &m->until);
@@ -145,6 +157,48 @@ static void show_congestion_event(const struct attrs *a)
 	       (unsigned int)attr_number(a, RDSZC_A_CONGESTION_TOTAL));
 }
 
+static bool has_address(const struct attrs *a, int type, const union address *wanted)
+{
+	uint8_t bytes[16];
+
+	return attr_is_address(a, type, bytes, address_bytes(wanted, bytes));
+}
+
+static bool path_wanted(const struct monitor *m, const struct attrs *a)
+{
+	uint64_t scope = attr_number(a, RDSZC_A_PATH_SCOPE);
+
+	if (m->has_local && (!has_address(a, RDSZC_A_PATH_LOCAL_ADDR, &m->local) ||
+			     !address_in_scope(&m->local, scope)))
+		return false;
+	return !m->has_peer || (has_address(a, RDSZC_A_PATH_PEER_ADDR, &m->peer) &&
+				address_in_scope(&m->peer, scope));
+}
+
+/* It is of one address, of ours or of a peer: who names the other side alone does not want it. */
+static bool congestion_wanted(const struct monitor *m, const struct attrs *a)
+{
+	bool peer = attr_number(a, RDSZC_A_CONGESTION_OWNER) == RDSZC_MAP_PEER;
+
+	if (!m->has_local && !m->has_peer)
+		return true;
+	return (peer ? m->has_peer : m->has_local) &&
+	       has_address(a, RDSZC_A_CONGESTION_ADDR, peer ? &m->peer : &m->local);
+}
+
+/* False for one that is not wanted. */
+static bool show_event(const struct monitor *m, uint8_t command, const struct attrs *a)
+{
+	if (command == RDSZC_CMD_PATH_EVENT && path_wanted(m, a))
+		show_path_event(a);
+	else if (command == RDSZC_CMD_CONGESTION_EVENT && congestion_wanted(m, a))
+		show_congestion_event(a);
+	else
+		return false;
+	fflush(stdout);
+	return true;
+}
+
 static uint64_t end_of(const struct until *until)
 {
 	return until->timeout ? now_ns() + (uint64_t)(until->timeout * 1e9) : 0;
@@ -190,16 +244,9 @@ int command_monitor(int argc, char **argv)
 	if (!settings.json)
 		fputs("listening, Ctrl-C ends\n", stderr);
 	end = end_of(&m.until);
-	while (!interrupted && wants_more(&m.until, seen) && left_ms(end)) {
-		if (!nl_event(&nl, left_ms(end), &command, &attrs))
-			continue;
-		seen++;
-		if (command == RDSZC_CMD_PATH_EVENT)
-			show_path_event(&attrs);
-		else if (command == RDSZC_CMD_CONGESTION_EVENT)
-			show_congestion_event(&attrs);
-		fflush(stdout);
-	}
+	while (!interrupted && wants_more(&m.until, seen) && left_ms(end))
+		if (nl_event(&nl, left_ms(end), &command, &attrs))
+			seen += show_event(&m, command, &attrs);
 	nl_close(&nl);
 	return EXIT_OK;
 }

@@ -336,6 +336,14 @@ const char *attr_text(const struct attrs *attrs, int type)
 	return mnl_attr_get_str(attr);
 }
 
+bool attr_is_address(const struct attrs *attrs, int type, const uint8_t *bytes, size_t length)
+{
+	const struct nlattr *attr = attrs->list[type];
+
+	return attr && mnl_attr_get_payload_len(attr) == length &&
+	       !memcmp(mnl_attr_get_payload(attr), bytes, length);
+}
+
 const char *attr_address(const struct attrs *attrs, int type)
 {
 	static char ring[4][INET6_ADDRSTRLEN];

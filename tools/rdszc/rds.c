@@ -131,6 +131,14 @@ size_t address_bytes(const union address *address, uint8_t bytes[16])
 	return 4;
 }
 
+/* The kernel tells an address alone, and beside it the scope of those that are link-local. */
+bool address_in_scope(const union address *wanted, uint64_t scope)
+{
+	return wanted->sa.sa_family != AF_INET6 || !wanted->in6.sin6_scope_id ||
+	       !IN6_IS_ADDR_LINKLOCAL(&wanted->in6.sin6_addr) ||
+	       wanted->in6.sin6_scope_id == scope;
+}
+
 /* The route decides; a UDP socket asks for it without sending anything. */
 union address address_towards(const union address *to)
 {

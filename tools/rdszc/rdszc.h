@@ -113,6 +113,7 @@ bool attr_has(const struct attrs *attrs, int type);
 uint64_t attr_number(const struct attrs *attrs, int type);
 const char *attr_text(const struct attrs *attrs, int type);
 const char *attr_address(const struct attrs *attrs, int type);
+bool attr_is_address(const struct attrs *attrs, int type, const uint8_t *bytes, size_t length);
 
 /* ---- rds.c ---- */
 
@@ -131,6 +132,8 @@ uint16_t address_port(const union address *address);
 void address_set_port(union address *address, uint16_t port);
 /* As the netlink attribute wants it; returns the length. */
 size_t address_bytes(const union address *address, uint8_t bytes[16]);
+/* Could it be the one of that scope? One without an interface is of each. */
+bool address_in_scope(const union address *wanted, uint64_t scope);
 /* Our address towards a destination. */
 union address address_towards(const union address *to);
 

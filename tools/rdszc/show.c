@@ -104,14 +104,6 @@ static void put_address(struct nlmsghdr *request, int type, const union address 
 	mnl_attr_put(request, type, address_bytes(address, bytes), bytes);
 }
 
-/* The kernel filters by address alone, and has a scope with those that are link-local. */
-static bool in_scope(const union address *wanted, uint64_t scope)
-{
-	return wanted->sa.sa_family != AF_INET6 || !wanted->in6.sin6_scope_id ||
-	       !IN6_IS_ADDR_LINKLOCAL(&wanted->in6.sin6_addr) ||
-	       wanted->in6.sin6_scope_id == scope;
-}
-
 static void record_endpoint(const struct attrs *a, const char *key, const char *port_key,
 			    const char *title, int addr, int port)
 {
@@ -167,7 +159,7 @@ static void show_socket(const struct attrs *a, void *arg)
 
 	if (f->congested && !(flags & RDSZC_SOCKFLAG_CONGESTED))
 		return;
-	if (!in_scope(&f->local, attr_number(a, RDSZC_A_SOCKET_SCOPE)))
+	if (!address_in_scope(&f->local, attr_number(a, RDSZC_A_SOCKET_SCOPE)))
 		return;
 	/* In the table the address says that it is bound. */
 	if (!settings.json)
@@ -322,7 +314,7 @@ static bool path_in_scope(const struct filter *f, const struct attrs *a)
 {
 	uint64_t scope = attr_number(a, RDSZC_A_PATH_SCOPE);
 
-	return in_scope(&f->local, scope) && in_scope(&f->peer, scope);
+	return address_in_scope(&f->local, scope) && address_in_scope(&f->peer, scope);
 }
 
 static void show_conn(const struct attrs *a, void *arg)
