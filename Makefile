@@ -205,8 +205,8 @@ help:
 		'with faults'
 	@echo 'make conformance       the checklist on all kernel lines: ours, and in-tree RDS as' \
 		'the oracle'
-	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second VM;' \
-		'KERNEL=7.x-debug: ours on that; PEER=6.1: that one alone'
+	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second' \
+		'VM; KERNEL=7.x-debug: ours on that; PEER=6.1: that one alone'
 	@echo 'make dissect           the same, shorter, and two of ours; tshark must read every frame'
 	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
 		'an upgrade'
