@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "cred.h"
 #include "diag.h"
 #include "ends.h"
 #include "module.h"
@@ -43,7 +44,7 @@ static bool reachable(const struct topology *topology, uint16_t port)
 static void bind__port_taken_is_enetdown(void **state)
 {
 	struct topology *topology = *state;
-	uint16_t port = topology->variant->v6 ? 17002 : 17003;
+	uint16_t port = 17010 + 2 * topology->variant->v6 + cred_is_nobody();
 	union rds_addr loop = rds_addr("127.0.0.1", 0);
 	int owner = take_port(&topology->ns[0], port);
 	int fd = netns_in(&topology->ns[0], rds_socket());
