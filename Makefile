@@ -167,8 +167,8 @@ check-deb:
 
 # In a chroot of each release, then on its stock kernel: from sources, by apt, and an upgrade.
 test-packages:
-	set -e; for name in 5.10 6.1 6.12 7.x; do tests/vm/dkms $$name; done
-	tests/vm/dkms --upgrade 6.1
+	set -e; for name in 5.10 6.1 6.12 7.x; do \
+		tests/vm/dkms $$name; tests/vm/dkms --upgrade $$name; done
 
 check-autopkgtest:
 	tests/vm/autopkgtest $(KERNEL)
