@@ -171,6 +171,8 @@ struct lanes *lanes_before(const struct spec *spec, const char *local)
 {
 	struct lanes *l = calloc(1, sizeof(*l));
 
+	if (!l)
+		abort();
 	if (spec->proto == PROTO_RDS_ZC)
 		read_lanes(local, l);
 	return l;
