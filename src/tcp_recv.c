@@ -136,7 +136,7 @@ static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigne
 	struct rdsz_tcp *tcp = desc->arg.data;
 	size_t left = len;
 
-	if (desc->error)	/* tcp_read_sock() offers the rest of a buffer again */
+	if (!desc->count)	/* tcp_read_sock() offers the rest of a buffer again */
 		return 0;
 	while (left || rdsz_recv_frame_complete(tcp)) {
 		int ret;
