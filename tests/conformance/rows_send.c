@@ -311,6 +311,22 @@ static void *traffic_sends(void *unused)
 	return unused;
 }
 
+/*
+ * In-tree loses what TCP has acknowledged and RDS has not read when its connection ends. Ours does
+ * not: the message is the next one.
+ */
+static uint32_t traffic_receives(const struct ends *ends, uint32_t next)
+{
+	static uint8_t in[sizeof(traffic.data)];
+	ssize_t got = rds_recv(ends->rx, in, sizeof(in), NULL, 0);
+
+	assert_int_equal(got, sizeof(in));
+	while (in_tree() && next < TRAFFIC - 1 && pattern_check(in, sizeof(in), next) >= 0)
+		next++;
+	assert_int_equal(pattern_check(in, sizeof(in), next), -1);
+	return next;
+}
+
 /* A write makes all connections of the namespace anew. */
 static void row_039__buffer_sysctl_written_during_traffic(void **state)
 {
@@ -318,15 +334,15 @@ static void row_039__buffer_sysctl_written_during_traffic(void **state)
 	const struct netns *far = topology_far_ns(ends.topology, 0);
 	const char *path = EITHER("net/rds_zc/tcp_rcvbuf", "net/rds/tcp/rds_tcp_rcvbuf");
 	pthread_t thread;
-	uint32_t i;
+	uint32_t next, got = 0;
 
 	traffic.ends = ends;
 	traffic.sent = 0;
 	assert_int_equal(pthread_create(&thread, NULL, traffic_sends, NULL), 0);
-	for (i = 0; i < TRAFFIC; i++) {
-		receive_pattern(ends.rx, sizeof(traffic.data), i, &ends.near);
-		if (i % 100 == 50)
-			answers(conf_sysctl(far, path, 100000 + i), 0);
+	for (next = 0; next < TRAFFIC; next++) {
+		next = traffic_receives(&ends, next);
+		if (got++ % 100 == 50)
+			answers(conf_sysctl(far, path, 100000 + got), 0);
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(traffic.sent, TRAFFIC);

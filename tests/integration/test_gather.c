@@ -65,11 +65,35 @@ static void expect_calls(const struct burst *b, uint64_t count)
 	assert_int_equal(moved(b, "tcp_send_calls"), count);
 }
 
+
 static void nothing_to_read(struct burst *b)
 {
 	char byte;
 
 	assert_fails(rds_recv(b->ends.tx, &byte, 1, NULL, MSG_DONTWAIT), EAGAIN);
+}
+
+/*
+ * So many messages wait, and nothing has gone out since @before. Where the host kept this machine
+ * from running for as long as they may wait, their timer was first. Then the next ones are not
+ * delayed for a while, longer each time, and after those it is tried again.
+ */
+static void send_what_waits(struct burst *b, uint32_t count)
+{
+	uint32_t try;
+
+	for (try = 0;; try++) {
+		wait_quiet(b->ns);
+		assert_int_equal(counters_read(b->ns, &b->before), 0);
+		send_more(b, count);
+		wait_quiet(b->ns);
+		if (try == 4 || !moved(b, "send_gather_timer"))
+			break;
+		send_more(b, BATCH << try);
+		nothing_to_read(b);
+	}
+	assert_int_equal(moved(b, "send_gather_timer"), 0);
+	assert_int_equal(moved(b, "tcp_send_calls"), 0);
 }
 
 /* The connection is up, and nothing is on its way. */
@@ -186,8 +210,7 @@ static void large__takes_them_along(void **state)
 {
 	struct burst b = burst(state, LONG_US);
 
-	send_more(&b, 2);
-	expect_calls(&b, 0);
+	send_what_waits(&b, 2);
 	send_pattern(b.ends.tx, 2049, b.sent, &b.ends.far);
 	expect_calls(&b, 1);
 	receive_all(&b);
@@ -255,9 +278,7 @@ static void pause__sends_what_waits(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(acts); i++) {
-		assert_int_equal(counters_read(b.ns, &b.before), 0);
-		send_more(&b, 3);
-		expect_calls(&b, 0);
+		send_what_waits(&b, 3);
 		acts[i].act(&b);
 		if (!counter_wait(b.ns, &b.before, "tcp_send_calls", 1, deadline_in(500)))
 			fail_msg("%s: nothing was sent", acts[i].name);
@@ -272,7 +293,7 @@ static void ready__is_no_pause(void **state)
 	struct burst b = burst(state, LONG_US);
 	struct pollfd pollfd = { .fd = b.ends.tx, .events = POLLOUT };
 
-	send_more(&b, 2);
+	send_what_waits(&b, 2);
 	assert_int_equal(poll(&pollfd, 1, 0), 1);
 	expect_calls(&b, 0);
 	nothing_to_read(&b);
@@ -284,8 +305,7 @@ static void close__sends_what_waits(void **state)
 {
 	struct burst b = burst(state, LONG_US);
 
-	send_more(&b, 3);
-	expect_calls(&b, 0);
+	send_what_waits(&b, 3);
 	topology_close(b.ends.topology, b.ends.tx);
 	expect_calls(&b, 1);
 	assert_int_equal(moved(&b, "send_gather_timer"), 0);
@@ -314,11 +334,7 @@ static void peer__another_one(void **state)
 	for (i = 1; i <= FIRST; i++)
 		send_pattern(b.ends.tx, SIZE, i, &other);
 	nothing_to_read(&b);
-	wait_quiet(b.ns);
-	assert_int_equal(counters_read(b.ns, &b.before), 0);
-
-	send_more(&b, 2);
-	expect_calls(&b, 0);
+	send_what_waits(&b, 2);
 	send_pattern(b.ends.tx, SIZE, i, &other);
 	assert_true(counter_wait(b.ns, &b.before, "tcp_send_calls", 1, deadline_in(500)));
 	assert_int_equal(moved(&b, "send_gathered"), 3);

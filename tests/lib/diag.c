@@ -162,6 +162,19 @@ int diag_kill(const struct netns *ns, uint16_t port)
 	return run(ns, &found, true);
 }
 
+bool diag_kill_next(const struct netns *ns, uint16_t port)
+{
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	int killed;
+
+	for (;;) {
+		killed = diag_kill(ns, port);
+		if (killed || deadline_over(&deadline))
+			return killed > 0;
+		deadline_step();
+	}
+}
+
 int diag_count(const struct netns *ns, uint16_t port)
 {
 	struct found found = { .port = port, .lane = -1 };

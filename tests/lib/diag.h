@@ -11,6 +11,9 @@
 /* Aborts (RST) every connection from or to a TCP port; returns how many, -1 on failure. */
 int diag_kill(const struct netns *ns, uint16_t port);
 
+/* The same, and waits for one if they are just being made anew; false when it takes too long. */
+bool diag_kill_next(const struct netns *ns, uint16_t port);
+
 /* How many there are, in any state but LISTEN and TIME_WAIT. */
 int diag_count(const struct netns *ns, uint16_t port);
 
