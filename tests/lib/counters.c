@@ -107,10 +107,15 @@ uint64_t counter_moved(const struct netns *ns, const struct counters *since, con
 bool counter_wait(const struct netns *ns, const struct counters *since, const char *name,
 		  uint64_t by, struct deadline deadline)
 {
-	while (counter_moved(ns, since, name) < by) {
-		if (deadline_over(&deadline))
+	bool over;
+
+	/* Looks once more after it: this machine may have stood still just after a look. */
+	for (;;) {
+		over = deadline_over(&deadline);
+		if (counter_moved(ns, since, name) >= by)
+			return true;
+		if (over)
 			return false;
 		deadline_step();
 	}
-	return true;
 }
