@@ -1221,7 +1221,7 @@ static void flood__of_pings_unacknowledged(void **state)
 #define EMPTY_SOFT (8 << 10)	/* the receiver's buffer: the map is set at 64 KiB of memory */
 #define EMPTY_LEAST 96		/* bytes of memory that an empty message takes at least */
 #define EMPTY_MOST (EMPTY_MEM / EMPTY_LEAST + 1)
-#define EMPTY_TCP (64 << 10)	/* tcp_rcvbuf: more of them than may be unread */
+#define EMPTY_TCP (192 << 10)	/* tcp_rcvbuf: more of them than may be unread */
 
 /* Empty messages of a peer: how many are encoded, and were read. */
 struct empties {
@@ -1273,6 +1273,33 @@ static void assert_queue_bounded(const struct empties *empties)
 	assert_true(queued <= (uint64_t)empties->read + EMPTY_MOST);
 }
 
+/* Reading has stopped, and TCP has more of them than may be in the queue. */
+static void fill_tcp(struct empties *empties)
+{
+	struct deadline deadline = soon();
+	long unread;
+
+	do {
+		assert_false(deadline_over(&deadline));
+		deadline_step();
+		assert_true(send_empties(empties));
+		unread = diag_unread(empties->peer.ns, RDS_TCP_PORT);
+	} while (unread < EMPTY_MOST * FRAME_HEADER || !peer_moved(&empties->peer, "recv_paused"));
+	assert_true(empties->encoded < empties->count);
+}
+
+/* A third of the queue is read: TCP is read again, until the queue is full. */
+static void read_a_third(struct empties *empties)
+{
+	struct peer *peer = &empties->peer;
+	uint64_t stops = peer_moved(peer, "recv_paused");
+	long third = (long)peer_moved(peer, "recv_queued") / 3;
+
+	for (; empties->read < third; empties->read++)
+		assert_int_equal(rds_recv(peer->rds, peer_in, 1, NULL, MSG_DONTWAIT), 0);
+	assert_true(counter_wait(peer->ns, &peer->before, "recv_paused", stops + 1, soon()));
+}
+
 /* Reads what is there; what comes back to the peer, maps, it does not look at. */
 static void read_empties(struct empties *empties)
 {
@@ -1308,14 +1335,12 @@ static void flood__of_empty_messages(void **state)
 	assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	send_empties(&empties);
 	assert_int_equal(next_map(peer, rds_port(&peer->near)), 1);
-	do {
-		assert_true(send_empties(&empties));
-		assert_queue_bounded(&empties);
-	} while (!peer_moved(peer, "recv_paused"));
+	fill_tcp(&empties);
 	/* Nobody reads, so it stays as it is. */
 	usleep(50 * 1000);
 	send_empties(&empties);
-	assert_true(empties.encoded < empties.count);
+	assert_queue_bounded(&empties);
+	read_a_third(&empties);
 	assert_queue_bounded(&empties);
 	while (empties.read < empties.count) {
 		read_empties(&empties);
