@@ -196,8 +196,12 @@ void rdsz_handshake_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 
 	rdsz_handshake_generation(path, hdr);
 	rdsz_ext_get_handshake(hdr, &hs);
-	if (path->index && !hs.sport_idx && rdsz_hdr_is_handshake(hdr))
+	if (path->index && !hs.sport_idx && rdsz_hdr_is_handshake(hdr)) {
+		/* It had eight before: lane 0 has sent nothing to this incarnation. */
+		if (!hs.version)
+			set_bit(RDSZ_PATH_NEW_PEER, &path->conn->path.flags);
 		set_bit(RDSZ_PATH_IS_FIRST, &path->flags);
+	}
 	if (hs.version)
 		rdsz_handshake_set_peer(path, RDSZ_PEER_OURS, hs.caps);
 	else

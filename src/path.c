@@ -497,8 +497,11 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 {
 	path->conn->ops->close(path);
 	/* The peer comes again, to lane 0; what it sends again then must be known there. */
-	if (test_and_clear_bit(RDSZ_PATH_IS_FIRST, &path->flags))
+	if (test_bit(RDSZ_PATH_IS_FIRST, &path->flags)) {
 		WRITE_ONCE(path->conn->path.next_rx_seq, path->next_rx_seq);
+		smp_mb__before_atomic();	/* pairs with rdsz_path_awaits_first() */
+		clear_bit(RDSZ_PATH_IS_FIRST, &path->flags);
+	}
 	rdsz_handshake_forget(path);
 	rdsz_path_requeue(path);
 	rdsz_ack_forget(path);
@@ -519,8 +522,24 @@ static void rdsz_path_go_down(struct rdsz_path *path)
 		set_bit(RDSZ_PATH_WANTED, &path->flags);
 }
 
+/*
+ * The peer's only connection was on another lane, so it is not the peer that lane 0 had, and has
+ * numbers of ours from that lane: by those it would take for old what is only sent again.
+ */
+static void rdsz_path_send_as_new(struct rdsz_path *path)
+{
+	struct rdsz_message *m;
+
+	spin_lock_bh(&path->lock);
+	list_for_each_entry(m, &path->send_queue, path_node)
+		m->hdr.flags &= ~RDSZ_FLAG_RETRANSMITTED;
+	spin_unlock_bh(&path->lock);
+}
+
 static void rdsz_path_go_up(struct rdsz_path *path)
 {
+	if (test_and_clear_bit(RDSZ_PATH_NEW_PEER, &path->flags))
+		rdsz_path_send_as_new(path);
 	clear_bit(RDSZ_PATH_WANTED, &path->flags);
 	WRITE_ONCE(path->conn->idle, false);
 	if (!path->index)	/* maps go by lane 0 alone, so they stay in order */
@@ -610,10 +629,34 @@ static struct socket *rdsz_path_not_agreed(struct rdsz_path *path, struct socket
 	return NULL;
 }
 
+/*
+ * The peer's first connection came to another lane, and is being closed there. The next one is for
+ * lane 0, but not before all is known of the first.
+ */
+static bool rdsz_path_awaits_first(const struct rdsz_path *path)
+{
+	struct rdsz_conn *conn = path->conn;
+	struct rdsz_path *lane;
+	int i;
+
+	if (path->index || READ_ONCE(conn->spread) != RDSZ_SPREAD_ONE)
+		return false;
+	for (i = 1; (lane = rdsz_conn_lane(conn, i)); i++)
+		if (test_bit(RDSZ_PATH_IS_FIRST, &lane->flags))
+			return true;
+	smp_rmb();	/* cleared, then next_rx_seq is known; pairs with rdsz_path_go_down() */
+	return false;
+}
+
 static bool rdsz_path_when_down(struct rdsz_path *path)
 {
-	struct socket *sock = xchg(&path->accepted, NULL);
+	struct socket *sock;
 
+	if (rdsz_path_awaits_first(path)) {
+		rdsz_path_poke(path, RDSZ_DRAIN_POLL_MS);
+		return false;
+	}
+	sock = xchg(&path->accepted, NULL);
 	clear_bit(RDSZ_PATH_DROP, &path->flags);
 	WRITE_ONCE(path->drop_reason, RDSZ_DROP_NONE);
 	if (path->index && !rdsz_lanes_agreed(path->conn))

@@ -518,6 +518,7 @@ enum {
 	RDSZ_PATH_INTRODUCED,	/* a handshake of ours went out on this connection */
 	RDSZ_PATH_OFFER_ACKED,	/* the peer has that offer */
 	RDSZ_PATH_IS_FIRST,	/* the peer's only connection came here, by its port */
+	RDSZ_PATH_NEW_PEER,	/* what goes out again is new to the next connection (lane 0) */
 };
 
 /*

@@ -299,6 +299,80 @@ static void handshake__with_lanes_and_without(void **state)
 	peer_expect_delivery(&peer, 4);
 }
 
+/* From a port that tells the lane to whoever looks at it. */
+static int dial_from(const struct peer *peer, uint16_t port)
+{
+	union rds_addr local = rds_addr_port(&peer->far, port);
+
+	return wire_connect(&peer->topology->ns[1], &local, &peer->near, soon());
+}
+
+/* What in-tree takes for old it drops; any other frame says what it expects next. */
+static bool in_tree_takes(uint64_t *next, const struct frame *frame)
+{
+	if (frame->flags & FRAME_AGAIN && frame->seq < *next)
+		return false;
+	*next = frame->seq + 1;
+	return true;
+}
+
+/* The next frame that is no map, as in-tree reads it; false at the end of the connection. */
+static bool in_tree_reads(const struct peer *peer, uint64_t *next, struct frame *frame)
+{
+	do {
+		if (wire_receive(peer->fd, frame, peer_in, soon()))
+			return false;
+	} while (frame->flags == FRAME_MAP);
+	assert_true(in_tree_takes(next, frame));
+	return true;
+}
+
+/*
+ * One of ours dies with a message unacknowledged, and comes back as in-tree, with one connection,
+ * from whatever port. We take that for lane 1, tell it a number of that lane, and have it come
+ * again: the message must not be older than that to it. (The lanes begin with the second in which
+ * they are made.)
+ */
+static void handshake__of_one_connection_after_eight(void **state)
+{
+	struct frame ours = { .dport = 1, .ext = {
+		5, 0, 8, 6, 0, 0, 0, 1, 8, 0, 0x40, 1, 0, 0, 0, 1 } };
+	struct frame hello = { .sport = 1 }, frame;
+	struct peer peer = peer_open(state);
+	uint64_t next = 0;
+
+	peer.fd = peer_owns(&peer, dial_from(&peer, 30000));
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	peer_wait_hello(&peer);
+	usleep(1100 * 1000);
+	peer_send(&peer, &ours, NULL);
+	peer_gets(&peer, PEER_MESSAGE, 1);
+	do {
+		assert_int_equal(wire_receive(peer.fd, &frame, peer_in, soon()), 0);
+	} while (frame.len != PEER_MESSAGE);
+	peer_reset(&peer);
+	peer_expect_moved(&peer, "conn_drop_peer", 1);
+
+	peer.fd = peer_owns(&peer, dial_from(&peer, 30009));
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	frame_put_hello(hello.ext, 8, 0, false);
+	peer_send(&peer, &hello, NULL);
+	while (in_tree_reads(&peer, &next, &frame))
+		assert_int_equal(frame.len, 0);
+	assert_true(next > 0);
+	peer_expect_moved(&peer, "lane_given_up", 1);
+	peer_reset(&peer);
+
+	peer.fd = peer_owns(&peer, dial_from(&peer, 30018));
+	assert_int_equal(wire_send_map(peer.fd), 0);
+	do {
+		assert_true(in_tree_reads(&peer, &next, &frame));
+	} while (!frame.len);
+	assert_int_equal(frame.len, PEER_MESSAGE);
+	assert_int_equal(pattern_check(peer_in, PEER_MESSAGE, 1), -1);
+	peer_expect_delivery(&peer, 4);
+}
+
 /* One of ours, by what it says of itself. */
 static void say_one_of_ours(struct peer *peer)
 {
@@ -1366,6 +1440,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, handshake__whatever_the_map_says, dialling);
 	SUITE_ADD(&suite, handshake__of_a_silent_peer, dialling);
 	SUITE_ADD(&suite, handshake__with_lanes_and_without, dialling);
+	SUITE_ADD(&suite, handshake__of_one_connection_after_eight, dialled);
 	SUITE_ADD(&suite, acknowledgement__of_what_was_never_sent, each);
 	SUITE_ADD(&suite, congestion__our_reader_does_not_read, each);
 	SUITE_ADD(&suite, congestion__closing_clears, dialling);
