@@ -36,23 +36,32 @@ static uint32_t largest(void)
 	return cred_is_nobody() ? 32768 : 1 << 20;
 }
 
+static uint64_t again;	/* segments that TCP had sent again when the test began */
+
 /* Two slow machines take longer for 64 messages than a page may be held by default. */
 static void open_forced(struct pair *pair, const struct role *role)
 {
 	assert_int_equal(netns_sysctl_set(netns_here(), "pin_hold_ms", HOLD_MS * time_scale()), 0);
 	pair_open(pair, role->v6, role->larger);
 	assert_int_equal(zc_force(pair->fd), 0);
+	again = tcp_sent_again(netns_here());
 }
 
 /*
  * Where the device can gather, TCP must not have copied: the verdicts say that the pages travelled.
+ * Unless it had to send something again: what the device still has is copied for that.
  */
 static void assert_verdicts(const struct flow_result *sent)
 {
-	if (link_get_sg(netns_here(), "eth0") == 1)
-		assert_int_equal(sent->copied, 0);
-	else
+	uint64_t segments = tcp_sent_again(netns_here()) - again;
+
+	if (link_get_sg(netns_here(), "eth0") != 1)
 		assert_int_equal(sent->copied, sent->cookies);
+	else if (sent->copied && !segments)
+		fail_msg("%u of %u cookies say copied", sent->copied, sent->cookies);
+	else if (sent->copied)
+		print_message("# %u of %u cookies say copied, TCP sent %u segments again\n",
+			      sent->copied, sent->cookies, (unsigned int)segments);
 }
 
 /* All cookies are back and all buffers overwritten when the peer begins to read. */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -79,6 +80,32 @@ bool counters_find(const struct counters *counters, const char *name, uint64_t *
 		return true;
 	}
 	return false;
+}
+
+/* /proc/net/snmp: a line of names, "Tcp: ...", and a line of their values. */
+uint64_t tcp_sent_again(const struct netns *ns)
+{
+	char names[2048] = "", values[2048] = "", *name, *value, *at_name, *at_value;
+	FILE *file;
+
+	if (netns_enter(ns))
+		fail_msg("cannot enter the namespace");
+	file = fopen("/proc/thread-self/net/snmp", "r");
+	netns_home();
+	assert_non_null(file);
+	while (fgets(names, sizeof(names), file) && strncmp(names, "Tcp:", 4))
+		;
+	assert_non_null(fgets(values, sizeof(values), file));
+	fclose(file);
+	name = strtok_r(names, " \n", &at_name);
+	value = strtok_r(values, " \n", &at_value);
+	while (name && value && strcmp(name, "RetransSegs")) {
+		name = strtok_r(NULL, " \n", &at_name);
+		value = strtok_r(NULL, " \n", &at_value);
+	}
+	if (!name || !value)
+		fail_msg("no RetransSegs in /proc/net/snmp");
+	return strtoull(value, NULL, 10);
 }
 
 static uint64_t find_or_fail(const struct counters *counters, const char *name)

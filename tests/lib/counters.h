@@ -38,6 +38,9 @@ bool counters_find(const struct counters *counters, const char *name, uint64_t *
 /* The present value of one counter; a missing name fails the test. */
 uint64_t counter_now(const struct netns *ns, const char *name);
 
+/* How many segments the TCP of a namespace has sent again. */
+uint64_t tcp_sent_again(const struct netns *ns);
+
 /* How far a counter has moved since a snapshot; a missing name fails the test. */
 uint64_t counter_moved(const struct netns *ns, const struct counters *since, const char *name);
 
