@@ -355,11 +355,13 @@ static void handshake__of_one_connection_after_eight(void **state)
 
 	peer.fd = peer_owns(&peer, dial_from(&peer, 30009));
 	assert_int_equal(wire_send_map(peer.fd), 0);
+	do {
+		assert_true(in_tree_reads(&peer, &next, &frame));
+	} while (!frame_is_hello(&frame));
 	frame_put_hello(hello.ext, 8, 0, false);
 	peer_send(&peer, &hello, NULL);
 	while (in_tree_reads(&peer, &next, &frame))
 		assert_int_equal(frame.len, 0);
-	assert_true(next > 0);
 	peer_expect_moved(&peer, "lane_given_up", 1);
 	peer_reset(&peer);
 
