@@ -65,7 +65,6 @@ static void expect_calls(const struct burst *b, uint64_t count)
 	assert_int_equal(moved(b, "tcp_send_calls"), count);
 }
 
-
 static void nothing_to_read(struct burst *b)
 {
 	char byte;

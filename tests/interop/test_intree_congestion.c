@@ -241,9 +241,9 @@ static void row16_closing_clears(void **state)
 }
 
 /*
- * A stream waits while we do not read; what came until then is less than all, and all there. All of
- * it would be less than rcv_mem_max, so it is our map that stops it, however late a busy peer sees
- * it.
+ * A stream waits while we do not read; what came until then is less than all, and all there. On
+ * stock kernels all of it would be less than rcv_mem_max, so it is our map that stops it, however
+ * late a busy peer sees it.
  */
 static void row16_our_reader_does_not_read(void **state)
 {
