@@ -165,7 +165,8 @@ deb:
 check-deb:
 	packaging/check-deb
 
-# In a chroot of each release, then on its stock kernel: from sources, by apt, and an upgrade.
+# In a chroot of each release, then on its stock kernel: from sources, by apt, and an upgrade. With
+# the old module loaded: tests/vm/dkms --live, where DKMS compiles by emulation.
 test-packages:
 	set -e; for name in 5.10 6.1 6.12 7.x; do \
 		tests/vm/dkms $$name; tests/vm/dkms --upgrade $$name; done
@@ -209,7 +210,7 @@ help:
 		'VM; KERNEL=7.x-debug: ours on that; PEER=6.1: that one alone'
 	@echo 'make dissect           the same, shorter, and two of ours; tshark must read every frame'
 	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
-		'an upgrade'
+		'an upgrade; of a loaded module: tests/vm/dkms --live 6.1'
 	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \
 		'docs/netlink/rds_zc.yaml'
 	@echo 'make matrix            every supported kernel and flavour: build, some: boot'
