@@ -101,6 +101,7 @@ static bool rdsz_ahead_begin(struct rdsz_sock *rs, struct rdsz_ahead *ahead, str
 		begins = true;
 		refcount_inc(&rs->ahead->refs);
 		ahead->inc = rs->ahead;
+		WRITE_ONCE(ahead->inc->is_taken, true);	/* no more than a hint, see tcp_part.c */
 		ahead->cursor = (struct rdsz_cursor){};
 		ahead->start = msg->msg_iter;
 	}

@@ -425,6 +425,7 @@ enum {
  * @len: payload bytes
  * @mem: bytes of memory charged, bookkeeping included
  * @ready: bytes of it that a reader may copy before it is complete, see ahead.c
+ * @is_taken: one has begun to
  * @is_charged: it belongs to a memory cgroup already, that of the local sender
  * @inline_data: room for small payloads, @len bytes were allocated if @is_inline
  */
@@ -442,6 +443,7 @@ struct rdsz_incoming {
 	u32			ready;
 	bool			is_inline;
 	bool			is_charged;
+	bool			is_taken;
 	u8			inline_data[];
 };
 

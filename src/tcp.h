@@ -69,6 +69,7 @@ bool rdsz_tcp_header_ok(struct rdsz_net *rn, const struct rdsz_hdr *hdr);
 
 /* tcp_part.c */
 void rdsz_part_begin(struct rdsz_tcp *tcp, u32 len);
+void rdsz_part_end(struct rdsz_tcp *tcp, const struct rdsz_incoming *inc);
 bool rdsz_part_is_there(struct rdsz_tcp *tcp, struct sock *sk);
 void rdsz_part_reads(struct rdsz_tcp *tcp, struct sock *sk);
 void rdsz_part_stop(struct rdsz_tcp *tcp);

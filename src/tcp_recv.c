@@ -92,6 +92,7 @@ static int rdsz_recv_finish(struct rdsz_tcp *tcp)
 	tcp->inc_got = 0;
 	tcp->hdr_got = 0;
 	rdsz_path_heard(tcp->path);
+	rdsz_part_end(tcp, inc);
 	if (offered)
 		refcount_inc(&inc->refs);
 	if (is_map)
