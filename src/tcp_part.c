@@ -11,8 +11,8 @@
  * for us, and we for it. So a timer ends a wait, and the parts grow while they come in time and
  * shrink when one did not. The end of a message is never waited for longer than it takes to come.
  *
- * Parts are small where a reader copies what has come while the rest is on its way (ahead.c), for it
- * can begin no earlier than the parser. They are large where nobody does: all sleepers are busy with
+ * Parts are small where a reader copies what has come while the rest is on its way (ahead.c): it
+ * can begin no earlier than the parser. They are large where nobody does: readers are busy with
  * older messages, or have no CPU.
  *
  * All of it is there from the first large message of a connection on, which most connections never
