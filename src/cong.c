@@ -7,7 +7,7 @@
  * stands in the map of the peer's address. Loop conns use one map for both directions, so no update
  * is needed.
  *
- * Most peers are never congested, so all maps share one of zeroes until a bit is to be set. One that
+ * Most peers are never congested, so all maps share one of zeroes until a bit is set. One that
  * a socket is bound to has bits of its own before, for its receivers cannot wait for memory.
  *
  * Bits are changed with atomic operations or, by an update, copied over; readers need no lock. The

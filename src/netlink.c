@@ -9,7 +9,7 @@
  * user namespace that owns the network namespace.
  *
  * Dumps hold no lock between entries. They go by the numbers of sockets and conns, so an entry that
- * is there all the time is told exactly once; and they carry the generation of the list (of sockets,
+ * is always there is told exactly once; and they carry the generation of the list (of sockets,
  * of conns and their lanes), so that NLM_F_DUMP_INTR tells when it changed meanwhile. The messages
  * in the queues of a socket are no such list: they come and go while they are told.
  */

@@ -78,7 +78,7 @@ void rdsz_net_queue_delayed_work(struct rdsz_net *rn, struct delayed_work *work,
  * rdsz_net_hurry_work() - the same for work that is to run no later than that
  * @rn: namespace
  * @work: of the namespace or one of its paths
- * @delay: jiffies; work that was to run earlier waits as long, so nobody asks for this over and over
+ * @delay: jiffies; work that was to run earlier waits as long, so nobody asks over and over
  *
  * Context: any up to softirq.
  */
