@@ -41,7 +41,7 @@ enum {
 };
 
 /**
- * struct rdsz_part - what a connection waits for in the middle of a large message
+ * struct rdsz_part - what of a large message a connection waits for
  * @path: its path
  * @size: how much is to come together, under the lock of the TCP socket
  * @ahead: somebody copied of the last large message before it was complete; under the same lock
@@ -106,7 +106,7 @@ void rdsz_part_begin(struct rdsz_tcp *tcp, u32 len)
 /* A message that was offered ahead is complete: did anybody take it? */
 void rdsz_part_end(struct rdsz_tcp *tcp, const struct rdsz_incoming *inc)
 {
-	if (tcp->part && inc->ready)
+	if (tcp->part)
 		tcp->part->ahead = READ_ONCE(inc->is_taken);
 }
 

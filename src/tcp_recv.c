@@ -92,9 +92,10 @@ static int rdsz_recv_finish(struct rdsz_tcp *tcp)
 	tcp->inc_got = 0;
 	tcp->hdr_got = 0;
 	rdsz_path_heard(tcp->path);
-	rdsz_part_end(tcp, inc);
-	if (offered)
+	if (offered) {
+		rdsz_part_end(tcp, inc);
 		refcount_inc(&inc->refs);
+	}
 	if (is_map)
 		rdsz_handshake_received(tcp->path, &tcp->hdr);
 	else
