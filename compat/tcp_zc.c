@@ -14,7 +14,7 @@
 #include <linux/rcupdate.h>
 #include <linux/wait_bit.h>
 #include <net/dst.h>
-#include <net/dst.h>
+#include <net/inet_connection_sock.h>
 #include <net/sock.h>
 
 #include "tcp_zc.h"
@@ -24,12 +24,25 @@
 atomic_t rdsz_zc_outstanding = ATOMIC_INIT(0);
 
 /*
+ * Does TCP tell of each skb that refers to the pages? Not of the one by which it probes for a larger
+ * MTU: since 6.5 that is made of what is queued, its pages included, but without the sender's
+ * ubuf_info. It is never copied for a reader on this host, who then reads what the sender writes
+ * next. TCP probes from the start (sysctl 2), or once a connection has stalled (1): what was lent
+ * before that may be in a probe, so nothing is lent where it might begin.
+ */
+static bool rdsz_zc_hears_of_all(struct sock *sk)
+{
+	return !READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_mtu_probing) &&
+		!inet_csk(sk)->icsk_mtup.enabled;
+}
+
+/*
  * Can the pages reach the device as they are? TCP asks only sk_route_caps, where software
  * segmentation counts as scatter-gather; behind it the pages are copied for a device that cannot
  * gather, and nobody is told. So ask the device of the route too. A bit that changes under us costs
  * the truth of a verdict, no more.
  */
-bool rdsz_zc_usable(struct sock *sk)
+static bool rdsz_zc_gathers(struct sock *sk)
 {
 	netdev_features_t caps = READ_ONCE(sk->sk_route_caps);
 	const struct dst_entry *dst;
@@ -40,6 +53,11 @@ bool rdsz_zc_usable(struct sock *sk)
 		caps &= READ_ONCE(dst->dev)->features;
 	rcu_read_unlock();
 	return caps & NETIF_F_SG;
+}
+
+bool rdsz_zc_usable(struct sock *sk)
+{
+	return rdsz_zc_hears_of_all(sk) && rdsz_zc_gathers(sk);
 }
 
 /* TCP is about to see it; called by the sender only. */

@@ -399,15 +399,6 @@ static struct rdsz_pass *rdsz_pass_build(struct rdsz_path *path)
 
 /* ---- sending a pass ---- */
 
-static void rdsz_pass_tell_copied(struct rdsz_pass *pass)
-{
-	u32 i;
-
-	for (i = 0; i < pass->nr_msgs; i++)
-		if (pass->payloads[i] && rdsz_payload_is_user(pass->payloads[i]))
-			WRITE_ONCE(pass->payloads[i]->copied, true);
-}
-
 static ssize_t rdsz_pass_call(struct rdsz_path *path, struct rdsz_pass *pass)
 {
 	struct rdsz_segment *seg = &pass->segs[pass->seg];
@@ -447,7 +438,7 @@ static ssize_t rdsz_pass_call_zc(struct rdsz_path *path, struct rdsz_pass *pass)
 	}
 	if (ret == -EOPNOTSUPP) {
 		rdsz_stat_inc(rn, zc_pass_refused);
-		rdsz_pass_tell_copied(pass);
+		WRITE_ONCE(pass->zc.copied, true);
 		pass->segs[pass->seg].way = RDSZ_WAY_COPY;
 		ret = rdsz_pass_call(path, pass);
 	}

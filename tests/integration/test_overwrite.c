@@ -93,6 +93,26 @@ static void veth__without_scatter_gather(void **state)
 	assert_int_equal(counter_moved(ns, &before, "zc_completed_copied"), BATCH);
 }
 
+/*
+ * TCP that probes for a larger MTU puts what is queued into skbs of its own, of which no sender
+ * hears; since 6.12 they refer to the sender's pages. So it gets copies.
+ */
+static void veth__while_tcp_probes_for_a_larger_mtu(void **state)
+{
+	struct ends ends = zc_ends(state, 16 << 20);
+	const struct netns *ns = &ends.topology->ns[0];
+	struct counters before;
+
+	assert_int_equal(netns_write(ns, "/proc/sys/net/ipv4/tcp_mtu_probing", "2"), 0);
+	assert_int_equal(counters_read(ns, &before), 0);
+	if (cred_is_nobody())
+		overwrite_before_read(&ends, 8192, 4);
+	else
+		overwrite_before_read(&ends, 65536, BATCH);
+	assert_true(counter_moved(ns, &before, "zc_pass_refused") > 0);
+	assert_int_equal(counter_moved(ns, &before, "zc_completed_copied"), BATCH);
+}
+
 static void loop__no_cookie_before_the_read_one_after(void **state)
 {
 	struct ends ends = zc_ends(state, 1 << 20);
@@ -430,6 +450,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, veth__overwritten_before_anybody_reads, variants_wire);
 	SUITE_ADD(&suite, veth__overwritten_in_small_pieces, variants_wire_each);
 	SUITE_ADD(&suite, veth__without_scatter_gather, variants_one_each);
+	SUITE_ADD(&suite, veth__while_tcp_probes_for_a_larger_mtu, variants_one_each);
 	SUITE_ADD(&suite, loop__no_cookie_before_the_read_one_after, loopback);
 	SUITE_ADD(&suite, loop__no_cookie_before_the_read_one_after, variants_loop_each);
 	SUITE_ADD(&suite, loop__peek_keeps_the_cookie, variants_loop_each);

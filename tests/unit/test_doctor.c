@@ -107,6 +107,7 @@ static int machine(void **state)
 	put("/proc/sys/net/core/wmem_max", "4194304\n");
 	put("/proc/sys/net/core/rmem_max", "4194304\n");
 	put("/proc/sys/net/core/optmem_max", "131072\n");
+	put("/proc/sys/net/ipv4/tcp_mtu_probing", "0\n");
 	put_program("/usr/bin/make");
 	put_program("/usr/bin/gcc-12");
 	put_program("/usr/bin/openssl");
@@ -379,6 +380,14 @@ static void doctor__small_limits(void **state)
 	assert_told(text, "wmem_max", "note", "sysctl -w net.core.wmem_max=4194304");
 	assert_told(text, "rmem_max", "ok", NULL);
 	assert_told(text, "optmem_max", "note", "sysctl -w net.core.optmem_max=131072");
+	assert_told(text, "mtu-probing", "ok", NULL);
+}
+
+static void doctor__tcp_that_probes(void **state)
+{
+	(void)state;
+	put("/proc/sys/net/ipv4/tcp_mtu_probing", "1\n");
+	assert_told(doctor(0), "mtu-probing", "note", "sysctl -w net.ipv4.tcp_mtu_probing=0");
 }
 
 /* ---- what is asked of the machine itself ---- */
@@ -683,6 +692,7 @@ int main(void)
 		ON(machine, doctor__a_compiler_of_a_long_name),
 		ON(machine, doctor__a_taken_port),
 		ON(machine, doctor__small_limits),
+		ON(machine, doctor__tcp_that_probes),
 		cmocka_unit_test(doctor__little_memlock),
 		cmocka_unit_test(doctor__a_taken_family),
 		ON(machine, secure_boot__is_off),

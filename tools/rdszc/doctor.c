@@ -361,6 +361,20 @@ static void check_sysctl(const char *name, unsigned long need, unsigned long adv
 		tell(NOTE, name, command, "%lu: %s", value, what);
 }
 
+/* TCP's probes for a larger MTU hold pages whose sender is told that they are free. */
+static void check_mtu_probing(void)
+{
+	char line[64];
+
+	if (!*read_line(at("/proc/sys/net/ipv4/tcp_mtu_probing"), line, sizeof(line)))
+		return;
+	if (!strtoul(line, NULL, 10))
+		tell(GOOD, "mtu-probing", NULL, "is off");
+	else
+		tell(NOTE, "mtu-probing", "sysctl -w net.ipv4.tcp_mtu_probing=0",
+		     "TCP probes for a larger MTU: zerocopy sends over TCP are copied");
+}
+
 /*
  * A user may not raise the own limit beyond the hard one: somebody else has to, for the shell that
  * the command is typed into, and for the next login.
@@ -407,6 +421,7 @@ static void check_limits(void)
 	/* 5.10 alone sends through TCP's own error queue, which counts against it. */
 	check_sysctl("optmem_max", 20480, 131072,
 		     "sends by zerocopy wait for each other where TCP's own is used");
+	check_mtu_probing();
 }
 
 static const struct argp_option doctor_options[] = {
