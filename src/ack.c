@@ -127,6 +127,7 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 	struct rdsz_message *m, *next;
 	LIST_HEAD(space);	/* by sock_node: send buffer space to give back */
 	LIST_HEAD(done);	/* by path_node: needed no more */
+	struct rdsz_wakes wakes;
 	bool go_on;
 
 	spin_lock_bh(&path->lock);
@@ -147,13 +148,15 @@ void rdsz_path_acked(struct rdsz_path *path, u32 snd_una)
 	go_on = rdsz_retains_less(path);
 	spin_unlock_bh(&path->lock);
 
-	rdsz_messages_give_space(&space);
+	wakes.nr = 0;
+	rdsz_messages_give_space(&space, &wakes);
 	list_for_each_entry_safe(m, next, &done, path_node) {
 		list_del_init(&m->path_node);
 		if (unlikely(test_bit(RDSZ_MSG_OFFER, &m->flags)))
 			rdsz_handshake_offer_acked(path);
-		rdsz_message_put(m);
+		rdsz_message_put_batched(m, &wakes);
 	}
+	rdsz_wake_all(&wakes);
 	if (go_on)
 		rdsz_path_kick(path, false);
 }

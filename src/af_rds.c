@@ -36,18 +36,6 @@ struct proto rdsz_proto = {
 	RDSZ_PROTO_MEM_OPS,
 };
 
-/* Wake whoever sleeps on or polls the socket for one of @events. Any context. */
-void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events)
-{
-	struct socket_wq *wq;
-
-	rcu_read_lock();
-	wq = rcu_dereference(rs->sk.sk_wq);
-	if (skwq_has_sleeper(wq))
-		wake_up_interruptible_poll(&wq->wait, events);
-	rcu_read_unlock();
-}
-
 /**
  * rdsz_sock_next() - walk the sockets of a namespace without holding a lock between steps
  * @rn: namespace

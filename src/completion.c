@@ -173,20 +173,15 @@ void rdsz_completion_cancel(struct rdsz_completion *c)
 	rdsz_completion_free(c);
 }
 
-static void rdsz_cq_wake(struct rdsz_cq *cq, struct sock *sk)
-{
-	rdsz_sock_wake(rdsz_sk(sk), EPOLLERR | EPOLLIN | EPOLLRDNORM);
-	sock_put(sk);
-}
-
 /**
  * rdsz_completion_done() - the buffer is the sender's again
  * @c: record; it belongs to the queue from here on
  * @copied: the verdict
+ * @wakes: who is woken when the caller is done; NULL: its reader is woken now
  *
  * Context: any up to softirq.
  */
-void rdsz_completion_done(struct rdsz_completion *c, bool copied)
+void rdsz_completion_done(struct rdsz_completion *c, bool copied, struct rdsz_wakes *wakes)
 {
 	enum rdsz_verdict verdict = copied ? RDSZ_COPIED : RDSZ_ZEROCOPIED;
 	struct rdsz_cq *cq = c->cq;
@@ -208,7 +203,7 @@ void rdsz_completion_done(struct rdsz_completion *c, bool copied)
 	}
 	spin_unlock_bh(&cq->lock);
 	if (sk)
-		rdsz_cq_wake(cq, sk);
+		rdsz_wake_later(wakes, rdsz_sk(sk), EPOLLERR | EPOLLIN | EPOLLRDNORM);
 	else
 		rdsz_completion_free(c);
 }

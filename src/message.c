@@ -44,15 +44,21 @@ struct rdsz_message *rdsz_message_alloc(struct rdsz_path *path, struct rdsz_payl
 	return m;
 }
 
-void rdsz_message_put(struct rdsz_message *m)
+/* Drop a reference. @wakes is for the cookie's reader, as in rdsz_payload_put_batched(). */
+void rdsz_message_put_batched(struct rdsz_message *m, struct rdsz_wakes *wakes)
 {
 	if (!refcount_dec_and_test(&m->refs))
 		return;
 	if (test_bit(RDSZ_MSG_PONG, &m->flags))
 		atomic_dec(&m->path->nr_pongs);
-	rdsz_payload_put(m->payload);
+	rdsz_payload_put_batched(m->payload, wakes);
 	rdsz_conn_put(m->path->conn);
 	kfree(m);
+}
+
+void rdsz_message_put(struct rdsz_message *m)
+{
+	rdsz_message_put_batched(m, NULL);
 }
 
 /* The caller has cleared RDSZ_MSG_ON_SOCK and holds the queue_lock. */
@@ -148,20 +154,16 @@ void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space)
 	list_add_tail(&m->sock_node, space);
 }
 
-/* The other half, with no lock held: each sender is woken once for a row of its messages. */
-void rdsz_messages_give_space(struct list_head *space)
+/* The other half, with no lock held; who waits for space is woken with @wakes. */
+void rdsz_messages_give_space(struct list_head *space, struct rdsz_wakes *wakes)
 {
 	struct rdsz_message *m, *next;
 
 	list_for_each_entry_safe(m, next, space, sock_node) {
-		struct rdsz_sock *rs = m->rs;
-
 		rdsz_message_told(m);
-		if (list_is_last(&m->sock_node, space) || next->rs != rs)
-			rdsz_sock_wake(rs, EPOLLOUT | EPOLLWRNORM);
 		list_del_init(&m->sock_node);
-		sock_put(&rs->sk);
-		rdsz_message_put(m);
+		rdsz_wake_later(wakes, m->rs, EPOLLOUT | EPOLLWRNORM);
+		rdsz_message_put_batched(m, wakes);
 	}
 }
 

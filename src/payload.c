@@ -196,27 +196,33 @@ static void rdsz_payload_free_struct(struct rdsz_payload *p)
 	local_bh_enable();
 }
 
-static void rdsz_payload_free(struct rdsz_payload *p)
+static void rdsz_payload_free(struct rdsz_payload *p, struct rdsz_wakes *wakes)
 {
 	if (rdsz_payload_is_user(p))
 		rdsz_payload_unpin(p);
 	else if (p->kind == RDSZ_PAYLOAD_PAGES)
 		rdsz_free_frags(p);
 	if (p->done)
-		rdsz_completion_done(p->done, p->copied);
+		rdsz_completion_done(p->done, p->copied, wakes);
 	rdsz_payload_free_struct(p);
 }
 
 /**
- * rdsz_payload_put() - drop a reference; the last one gives the memory and the cookie back
+ * rdsz_payload_put_batched() - drop a reference; the last one gives the memory and the cookie back
  * @p: payload, or NULL
+ * @wakes: who is woken when the caller is done; NULL: the cookie's reader is woken now
  *
  * Context: any up to softirq.
  */
-void rdsz_payload_put(struct rdsz_payload *p)
+void rdsz_payload_put_batched(struct rdsz_payload *p, struct rdsz_wakes *wakes)
 {
 	if (p && refcount_dec_and_test(&p->refs))
-		rdsz_payload_free(p);
+		rdsz_payload_free(p, wakes);
+}
+
+void rdsz_payload_put(struct rdsz_payload *p)
+{
+	rdsz_payload_put_batched(p, NULL);
 }
 
 /**

@@ -238,6 +238,21 @@ struct rdsz_ahead;
 
 /* ---- sockets ---- */
 
+#define RDSZ_WAKES	8	/* more than that share no wake-up */
+
+/**
+ * struct rdsz_wakes - sockets to be woken, once each, when their owner is done with many messages
+ * @nr: entries of @list; its owner begins with 0
+ * @list: sockets, a reference each, and what has become of them
+ */
+struct rdsz_wakes {
+	u32 nr;
+	struct {
+		struct rdsz_sock	*rs;
+		__poll_t		events;
+	} list[RDSZ_WAKES];
+};
+
 struct rdsz_bind_key {
 	struct in6_addr	ip;
 	u32		scope;
@@ -844,10 +859,14 @@ bool rdsz_af_rds_taken(void);
 int rdsz_af_family(void);
 void rdsz_af_exit(void);
 extern struct proto rdsz_proto;
-void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events);
 struct rdsz_sock *rdsz_sock_next(struct rdsz_net *rn, struct rdsz_sock *prev);
 struct rdsz_sock **rdsz_socks_snapshot(struct rdsz_net *rn, u32 *nr);
 struct rdsz_sock *rdsz_sock_after(struct rdsz_net *rn, u64 id);
+
+/* wake.c */
+void rdsz_sock_wake(struct rdsz_sock *rs, __poll_t events);
+void rdsz_wake_later(struct rdsz_wakes *wakes, struct rdsz_sock *rs, __poll_t events);
+void rdsz_wake_all(struct rdsz_wakes *wakes);
 
 /* bind.c */
 int rdsz_bind_table_init(struct rdsz_net *rn);
@@ -887,9 +906,10 @@ int rdsz_info_get(struct rdsz_sock *rs, int name, struct rdsz_optval *ov);
 struct rdsz_message *rdsz_message_alloc(struct rdsz_path *path, struct rdsz_payload *payload,
 					u32 len, __be16 sport, __be16 dport, gfp_t gfp);
 void rdsz_message_put(struct rdsz_message *m);
+void rdsz_message_put_batched(struct rdsz_message *m, struct rdsz_wakes *wakes);
 void rdsz_message_release_space(struct rdsz_message *m);
 void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space);
-void rdsz_messages_give_space(struct list_head *space);
+void rdsz_messages_give_space(struct list_head *space, struct rdsz_wakes *wakes);
 bool rdsz_message_dequeue(struct rdsz_message *m);
 struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m);
 struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m) __acquires(&m->path->lock);
@@ -928,7 +948,7 @@ void rdsz_cq_close(struct rdsz_sock *rs);
 void rdsz_cq_put(struct rdsz_cq *cq);
 struct rdsz_completion *rdsz_completion_reserve(struct rdsz_cq *cq, u32 cookie, int max);
 void rdsz_completion_cancel(struct rdsz_completion *c);
-void rdsz_completion_done(struct rdsz_completion *c, bool copied);
+void rdsz_completion_done(struct rdsz_completion *c, bool copied, struct rdsz_wakes *wakes);
 bool rdsz_cq_full(const struct rdsz_sock *rs, int max);
 bool rdsz_cq_readable(const struct rdsz_sock *rs);
 int rdsz_cq_recv_errqueue(struct rdsz_sock *rs, struct msghdr *msg, size_t len, int flags);
@@ -940,6 +960,7 @@ struct rdsz_payload *rdsz_payload_duplicate(const struct rdsz_payload *p, gfp_t 
 struct rdsz_payload *rdsz_payload_from_bytes(const void *bytes, u32 len, gfp_t gfp);
 struct rdsz_payload *rdsz_payload_get(struct rdsz_payload *p);
 void rdsz_payload_put(struct rdsz_payload *p);
+void rdsz_payload_put_batched(struct rdsz_payload *p, struct rdsz_wakes *wakes);
 int rdsz_payload_to_iter(const struct rdsz_payload *p, struct iov_iter *to, size_t len);
 
 /* pin.c */

@@ -471,7 +471,7 @@ static int rdsz_send_queue(struct rdsz_send *s, struct rdsz_path **path)
 	rdsz_message_put(m);
 	rdsz_stat_inc(s->rs->rn, send_queued);
 	if (s->completion && !lent)
-		rdsz_completion_done(s->completion, true);
+		rdsz_completion_done(s->completion, true, NULL);
 	return 0;
 }
 

@@ -84,6 +84,7 @@
 	X(zc_completed_copied,		"cookies given back as copied") \
 	X(zc_cmsg_no_room, \
 	  "recvmsg calls whose control buffer had no room for waiting cookies") \
+	X(sock_wakeups,			"times somebody was woken who waited on a socket") \
 	X(zc_passes,			"transmit passes that lent user pages to TCP") \
 	X(zc_pass_waits,		"passes that waited for an earlier completion of TCP") \
 	X(zc_pass_refused,		"passes copied because TCP refused zerocopy") \

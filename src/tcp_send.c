@@ -112,10 +112,13 @@ static void rdsz_pass_trace(const struct rdsz_pass *pass, enum rdsz_trace_action
 
 static void rdsz_pass_free(struct rdsz_pass *pass)
 {
+	struct rdsz_wakes wakes;
 	u32 i;
 
+	wakes.nr = 0;
 	for (i = 0; i < pass->nr_msgs; i++)
-		rdsz_payload_put(pass->payloads[i]);
+		rdsz_payload_put_batched(pass->payloads[i], &wakes);
+	rdsz_wake_all(&wakes);
 	if (pass->hdr_page)
 		put_page(pass->hdr_page);
 	rdsz_conn_put(pass->path->conn);

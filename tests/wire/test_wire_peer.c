@@ -369,20 +369,6 @@ static void handshake__of_one_connection_after_eight(void **state)
 	peer_expect_delivery(&peer, 4);
 }
 
-/* One of ours, by what it says of itself. */
-static void say_one_of_ours(struct peer *peer)
-{
-	struct frame pong = { .dport = 1, .ext = { 5, 0, 1, 0x40, 1, 0, 0, 0, 1 } };
-
-	peer_send(peer, &pong, NULL);
-}
-
-static void introduce(struct peer *peer)
-{
-	peer_wait_hello(peer);
-	say_one_of_ours(peer);
-}
-
 /*
  * It may acknowledge deliveries, then: what it was sent, and what it was sent before, but nothing
  * else.
@@ -394,7 +380,8 @@ static void acknowledgement__of_what_was_never_sent(void **state)
 
 	peer_connect(&peer);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	introduce(&peer);
+	peer_wait_hello(&peer);
+	peer_says_ours(&peer);
 	peer_gets(&peer, PEER_MESSAGE, 1);
 	peer_next_message(&peer, &frame);
 	ack.dport = rds_port(&peer.near);
@@ -942,7 +929,8 @@ static void leave_unacknowledged(struct peer *peer, uint64_t *seq)
 
 	peer_connect(peer);
 	assert_int_equal(wire_send_map(peer->fd), 0);
-	introduce(peer);
+	peer_wait_hello(peer);
+	peer_says_ours(peer);
 	for (i = 0; i <= UNACKED; i++) {
 		peer_gets(peer, PEER_MESSAGE, i);
 		expect_data(peer, &frame, i);
@@ -970,7 +958,7 @@ static void replaced__by_a_second_connection(void **state)
 	assert_int_equal(peer_moved(&peer, "tcp_replaced"), 0);
 	peer_connect(&peer);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	say_one_of_ours(&peer);
+	peer_says_ours(&peer);
 	for (i = 1; i <= UNACKED; i++) {
 		expect_data(&peer, &frame, i);
 		assert_int_equal(frame.flags, FRAME_AGAIN);
@@ -1266,7 +1254,8 @@ static void flood__of_pings_unacknowledged(void **state)
 	assert_int_equal(netns_sysctl_set(peer.ns, "ping_rate", 1 << 20), 0);
 	peer_connect(&peer);
 	assert_int_equal(wire_send_map(peer.fd), 0);
-	introduce(&peer);
+	peer_wait_hello(&peer);
+	peer_says_ours(&peer);
 	for (i = 0; i < FLOOD; i++)
 		peer_send(&peer, &ping, NULL);
 	peer_expect_moved(&peer, "recv_ping", FLOOD);

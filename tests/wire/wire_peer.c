@@ -148,6 +148,13 @@ void peer_wait_hello(struct peer *peer)
 	} while (!frame_is_hello(&frame));
 }
 
+void peer_says_ours(struct peer *peer)
+{
+	struct frame pong = { .dport = 1, .ext = { 5, 0, 1, 0x40, 1, 0, 0, 0, 1 } };
+
+	peer_send(peer, &pong, NULL);
+}
+
 struct peer peer_up(void **state)
 {
 	struct peer peer = peer_open(state);
