@@ -4,8 +4,7 @@
  *
  * Two forms behind one call:
  *   tcp_zc_ubuf.c      6.1 and newer: our own ubuf_info goes with each send (msghdr.msg_ubuf), and
- *                      each skb that refers to the pages holds a reference on it, and none on the
- *                      pages (tcp_zc_frags.c).
+ *                      each skb that refers to the pages holds a reference on it.
  *   tcp_zc_errqueue.c  5.10, and anywhere with COMPAT_FORCE=tcp_errqueue: the socket's own
  *                      MSG_ZEROCOPY; what is done comes back as id ranges on its error queue.
  *
@@ -70,7 +69,6 @@ ssize_t rdsz_zc_sendmsg(struct rdsz_zc_sock *zs, struct rdsz_zc *zc, struct msgh
 bool rdsz_zc_usable(struct sock *sk);
 void rdsz_zc_count(struct rdsz_zc *zc);
 void rdsz_zc_uncount(void);
-void rdsz_zc_manage_frags(struct msghdr *msg);
 
 static inline refcount_t *rdsz_zc_refs(struct rdsz_zc *zc)
 {

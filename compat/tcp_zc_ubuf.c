@@ -124,7 +124,6 @@ ssize_t rdsz_zc_sendmsg(struct rdsz_zc_sock *zs, struct rdsz_zc *zc, struct msgh
 	rdsz_zc_count(zc);
 	iov_iter_truncate(&msg->msg_iter, len);
 	msg->msg_ubuf = &zc->ubuf;
-	rdsz_zc_manage_frags(msg);
 	msg->msg_flags |= MSG_ZEROCOPY | MSG_NOSIGNAL;
 	ret = sock_sendmsg(sk->sk_socket, msg);
 	/* The route changed under the call: TCP may have copied, and tells nobody. */
