@@ -178,6 +178,11 @@ uint32_t streams_finish(struct streams *streams, uint32_t times)
 	return missing;
 }
 
+void streams_settle(struct streams *streams)
+{
+	pair_settle(&streams->out[0].pair, &(struct flow){ .seed = 1, .count = 8, .max = 10000 });
+}
+
 uint64_t streams_moved(const struct streams *streams, const char *counter)
 {
 	return counter_moved(netns_here(), &streams->before, counter);

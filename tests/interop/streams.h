@@ -39,6 +39,12 @@ typedef void happening(struct streams *streams);
 void streams_open(struct streams *streams, const struct role *role, size_t count,
 		  uint32_t messages, uint32_t max);
 
+/*
+ * First contact is over, in which messages of in-tree RDS may be lost with a lane, or be overtaken:
+ * for tests of what happens later.
+ */
+void streams_settle(struct streams *streams);
+
 /* So many messages to the peer may be missing in all, where it is known to lose some. */
 void streams_allow_gaps(struct streams *streams, uint32_t gaps);
 

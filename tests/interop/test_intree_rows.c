@@ -188,6 +188,7 @@ static void row19_in_tree_resets(void **state)
 	uint32_t lost;
 
 	streams_open(&streams, *state, 1, 400, 60000);
+	streams_settle(&streams);
 	streams.in[0].flow.gaps = may_be_lost.ours;
 	streams_allow_gaps(&streams, may_be_lost.in_tree);
 	streams_run(&streams, they_reset, 4);
@@ -213,6 +214,7 @@ static void row19_we_reset(void **state)
 	struct streams streams;
 
 	streams_open(&streams, *state, 1, 400, 60000);
+	streams_settle(&streams);
 	streams_allow_gaps(&streams, suite_argument("gaps", 0));
 	streams_run(&streams, we_reset, 4);
 	streams_finish(&streams, 4);
@@ -275,6 +277,7 @@ static void row20_resets_for_a_while(void **state)
 	struct streams streams;
 
 	streams_open(&streams, role, 1, 100, 60000);
+	streams_settle(&streams);
 	streams_allow_gaps(&streams, suite_argument("gaps", 0));
 	streams_run(&streams, refuse_for_a_while, 1);
 	streams_finish(&streams, 1);
@@ -302,6 +305,7 @@ static void row20_link_goes_and_comes(void **state)
 	struct streams streams;
 
 	streams_open(&streams, *state, 1, 100, 60000);
+	streams_settle(&streams);
 	streams_run(&streams, cut_the_link, 2);
 	streams_finish(&streams, 2);
 }
