@@ -208,8 +208,10 @@ help:
 		'the oracle'
 	@echo 'make interop           against in-tree RDS of 5.10, 6.1, 6.12 and 7.x in a second' \
 		'VM; KERNEL=7.x-debug: ours on that; PEER=6.1: that one alone'
-	@echo 'make dissect           the same, shorter, and two of ours; tshark must read every frame'
-	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release, booted;' \
+	@echo 'make dissect           the same, shorter, and two of ours; tshark must read' \
+		'every frame'
+	@echo 'make test-packages     DKMS from sources, and packages by apt, in each release,' \
+		'booted;' \
 		'an upgrade; of a loaded module: tests/vm/dkms --live 6.1'
 	@echo 'make test-netlink      ynl of a 7.x kernel source drives the module by' \
 		'docs/netlink/rds_zc.yaml'

@@ -24,12 +24,12 @@
 atomic_t rdsz_zc_outstanding = ATOMIC_INIT(0);
 
 /*
- * Does TCP tell of each skb that refers to the pages? Not of the one by which it probes for a larger
- * MTU: since 6.5 that is made of what is queued, its pages included, but without the sender's
- * ubuf_info. It is never copied for a reader on this host, who then reads what the sender writes
- * next. TCP probes from the start (sysctl 2), or once a connection has stalled (1): what was lent
- * before that may be in a probe, so nothing is lent where it might begin. Who writes the sysctl
- * while something is lent is not waited for.
+ * Does TCP tell of each skb that refers to the pages? Not of the one by which it probes for a
+ * larger MTU: since 6.5 that is made of what is queued, its pages included, but without the
+ * sender's ubuf_info. It is never copied for a reader on this host, who then reads what the sender
+ * writes next. TCP probes from the start (sysctl 2), or once a connection has stalled (1): what was
+ * lent before that may be in a probe, so nothing is lent where it might begin. Who writes the
+ * sysctl while something is lent is not waited for.
  */
 static bool rdsz_zc_hears_of_all(struct sock *sk)
 {

@@ -110,7 +110,8 @@ static bool rdsz_lanes_deal_anew(struct rdsz_conn *conn, struct rdsz_lanes *lane
 /* May buckets be on lanes of their own, with this incarnation of the peer? */
 bool rdsz_lanes_agreed(const struct rdsz_conn *conn)
 {
-	const struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
+	/* rdsz_lanes_need() */
+	const struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);
 
 	return READ_ONCE(conn->spread) == RDSZ_SPREAD_AGREED &&
 		!(lanes && rdsz_lanes_stale(conn, lanes));

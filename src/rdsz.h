@@ -75,7 +75,7 @@ struct rdsz_sysctl {
 	int	keepalive_count;	/* TCP_KEEPCNT */
 	int	tcp_sndbuf;		/* bytes, sk_sndbuf of data connections; 0: TCP decides */
 	int	tcp_rcvbuf;		/* bytes, sk_rcvbuf */
-	int	gather_us;		/* small messages of a burst may wait so long; 0: none does */
+	int	gather_us;		/* small messages of a burst may wait so long; 0: none */
 	int	idle_ms;		/* conns without traffic close, then go; 0 never */
 	int	pending_max;		/* inbound connections without a frame yet */
 	int	pending_per_peer;	/* of them, from one address */
@@ -379,7 +379,7 @@ enum {
 	RDSZ_MSG_PINNED,	/* counted in path->pinned; under the path lock */
 	RDSZ_MSG_OFFER,		/* a handshake that offers lanes */
 	RDSZ_MSG_ON_ZERO,	/* counted in on_zero of its conn; under the lock of lane 0 */
-	RDSZ_MSG_WAITING,	/* in the queue of its path, without a number; under the path lock */
+	RDSZ_MSG_WAITING,	/* in the queue of its path, no number yet; under the path lock */
 };
 
 /**

@@ -111,7 +111,8 @@
 	  "inbound connections closed: pending_max, the oldest goes") \
 	X(conn_refused_silent,		"inbound connections closed: no frame within pending_ms") \
 	X(conn_refused_closed,		"inbound connections that the peer ended before a frame") \
-	X(conn_delayed_accept,		"inbound connections accepted later: no memory for a socket") \
+	X(conn_delayed_accept, \
+	  "inbound connections accepted later: no memory for a socket") \
 	X(conn_refused_memory,		"inbound connections refused: no memory") \
 	X(conn_drop_peer, \
 	  "connections down: the peer closed or reset it, or TCP gave up") \

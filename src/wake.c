@@ -2,8 +2,8 @@
 /*
  * wake.c - waking who sleeps on a socket or polls it.
  *
- * Nobody is woken where nobody waits. Who settles many messages at once, on an acknowledgement or at
- * the end of a pass, wakes each of their sockets once, when it is done with all.
+ * Nobody is woken where nobody waits. Who settles many messages at once, on an acknowledgement or
+ * at the end of a pass, wakes each of their sockets once, when it is done with all.
  */
 #include "rdsz.h"
 

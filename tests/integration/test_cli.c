@@ -415,7 +415,8 @@ static bool metric_sample(const char *line, struct metric *m)
 	if (!histogram)
 		return !*tail && m->samples == 1;
 	/* +Inf is the last bucket, and counts all. */
-	return m->inf && (!strcmp(tail, "_sum") || (!strcmp(tail, "_count") && value + 1 == m->inf));
+	return m->inf &&
+	       (!strcmp(tail, "_sum") || (!strcmp(tail, "_count") && value + 1 == m->inf));
 }
 
 /* Fails unless every line is well-formed; returns how many metrics there are, each once. */

@@ -611,9 +611,10 @@ static void expect_tcp4(const struct rds_info_tcp_socket *t4, const struct ends 
 }
 
 /*
- * Row 94, and the sequence numbers once all is acknowledged. Frames of the module's own may come and
- * go at any time, so the two lists are read until they are of the same moment, and between frames. An
- * acknowledgement of deliveries in a frame of its own is not among what is expected, and may be seen.
+ * Row 94, and the sequence numbers once all is acknowledged. Frames of the module's own may come
+ * and go at any time, so the two lists are read until they are of the same moment, and between
+ * frames. An acknowledgement of deliveries in a frame of its own is not among what is expected, and
+ * may be seen.
  */
 static void tcp__after_traffic(void **state)
 {

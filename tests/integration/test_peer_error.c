@@ -287,7 +287,7 @@ static void record__stays_without_control_room(void **state)
 	expect_record(&record, &far, ECONNREFUSED);
 }
 
-/* The queue is bounded by SO_RCVBUF: what has no room is counted, and SO_ERROR tells all the same. */
+/* The queue is bounded by SO_RCVBUF: what has no room is counted, and SO_ERROR tells it, too. */
 static void record__has_no_room(void **state)
 {
 	struct topology *topology = *state;

@@ -200,7 +200,7 @@ static void both_ways__at_once(void **state)
 	pair_close(&in);
 }
 
-/* What is left between two addresses was dialled by the smaller one: a wake-up may take a moment. */
+/* What is left between two addresses was dialled by the smaller; a wake-up may take a moment. */
 static void assert_dialled_by_the_smaller(const struct pair *pair, const struct role *role)
 {
 	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);

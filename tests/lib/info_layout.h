@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sizes of the records of RDS_INFO_* that stock tools are built with: what the packed structs of
- * the header say has to be what is written down.
+ * The sizes of the records of RDS_INFO_* that stock tools are built with: what the packed structs
+ * of the header say has to be what is written down.
  */
 #ifndef TESTS_INFO_LAYOUT_H
 #define TESTS_INFO_LAYOUT_H

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Shell helpers of tests/vm, to be sourced. Everything cached lives under $RDSZ_CACHE. The paths have
-# no links in them, as make sees its own.
+# Shell helpers of tests/vm, to be sourced. Everything cached lives under $RDSZ_CACHE. The paths
+# have no links in them, as make sees its own.
 
 RDSZ_CACHE=${RDSZ_CACHE:-/var/cache/rds_zc}
 RDSZ_VM=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)

@@ -117,7 +117,7 @@ static void send_second_half(struct peer *peer)
 	assert_int_equal(wire_send_bytes(peer->fd, peer_out + HALF, LARGE - HALF), 0);
 }
 
-/* Looks once more when the time is over: the reader may be copying where the machine stood still. */
+/* Looks once more when the time is over: the reader may be copying where the machine stood. */
 static void expect_beginning(void)
 {
 	struct deadline deadline = soon();

@@ -404,7 +404,7 @@ static void put_trace_time(const char *stamp)
 	json_time("time", seconds, us * 1000);
 }
 
-/* "CPU:n [LOST m EVENTS]", or without m where the kernel does not know: more than the buffer holds. */
+/* "CPU:n [LOST m EVENTS]", without m where the kernel does not know: more than the buffer holds. */
 static bool show_lost(const char *line)
 {
 	unsigned long count = 0;

@@ -408,7 +408,8 @@ static const struct argp_option conn_options[] = {
 	{ "peer", 'r', "ADDR", 0, "to this address", 0 },
 	{ "transport", 't', "NAME", 0, "tcp or loop", 0 },
 	{ "state", 's', "NAME", 0, "down, connecting, up or disconnecting", 0 },
-	{ "congested", OPTION_CONGESTED, NULL, 0, "only those of connections with congested ports", 0 },
+	{ "congested", OPTION_CONGESTED, NULL, 0, "only those of connections with congested ports",
+	  0 },
 	{ 0 }
 };
 
