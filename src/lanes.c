@@ -110,7 +110,7 @@ static bool rdsz_lanes_deal_anew(struct rdsz_conn *conn, struct rdsz_lanes *lane
 /* May buckets be on lanes of their own, with this incarnation of the peer? */
 bool rdsz_lanes_agreed(const struct rdsz_conn *conn)
 {
-	/* rdsz_lanes_need() */
+	/* Pairs with rdsz_lanes_need(). */
 	const struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);
 
 	return READ_ONCE(conn->spread) == RDSZ_SPREAD_AGREED &&

@@ -30,8 +30,7 @@ void ends_there_and_back(const struct ends *ends, size_t length, uint32_t seed);
 
 /*
  * Sends pieces until ENOBUFS says that the receiver is full, and returns how many went out, with
- * the seeds from 0 on. The map has to travel, so EAGAIN (own queue) and some patience are part of
- * it.
+ * the seeds from 0 on. The map has to travel, so EAGAIN (own queue) and patience are part of it.
  */
 uint32_t ends_fill(const struct ends *ends, size_t piece);
 

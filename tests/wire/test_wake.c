@@ -34,15 +34,6 @@ static struct sender sender_open(struct peer *peer, bool watched)
 	return sender;
 }
 
-static void open_path(struct peer *peer)
-{
-	peer_connect(peer);
-	assert_int_equal(wire_send_map(peer->fd), 0);
-	peer_wait_hello(peer);
-	peer_says_ours(peer);
-	peer_expect_moved(peer, "conn_up", 1);
-}
-
 /* A message of each, round and round; they arrive in that order. Returns the last number. */
 static uint64_t all_send(struct peer *peer, struct sender *senders, size_t count)
 {
@@ -82,7 +73,8 @@ static void run(void **state, size_t count, bool watched)
 	uint64_t seq;
 	size_t n;
 
-	open_path(&peer);
+	peer_connect_as_ours(&peer);
+	peer_expect_moved(&peer, "conn_up", 1);
 	for (n = 0; n < count; n++)
 		senders[n] = sender_open(&peer, watched);
 	seq = all_send(&peer, senders, count);

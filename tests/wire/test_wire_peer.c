@@ -378,10 +378,7 @@ static void acknowledgement__of_what_was_never_sent(void **state)
 	struct peer peer = peer_open(state);
 	struct frame ack = { .len = PEER_MESSAGE, .sport = PEER_PORT }, frame;
 
-	peer_connect(&peer);
-	assert_int_equal(wire_send_map(peer.fd), 0);
-	peer_wait_hello(&peer);
-	peer_says_ours(&peer);
+	peer_connect_as_ours(&peer);
 	peer_gets(&peer, PEER_MESSAGE, 1);
 	peer_next_message(&peer, &frame);
 	ack.dport = rds_port(&peer.near);
@@ -927,10 +924,7 @@ static void leave_unacknowledged(struct peer *peer, uint64_t *seq)
 	struct frame frame, ack = { .sport = PEER_PORT, .dport = rds_port(&peer->near) };
 	uint32_t i;
 
-	peer_connect(peer);
-	assert_int_equal(wire_send_map(peer->fd), 0);
-	peer_wait_hello(peer);
-	peer_says_ours(peer);
+	peer_connect_as_ours(peer);
 	for (i = 0; i <= UNACKED; i++) {
 		peer_gets(peer, PEER_MESSAGE, i);
 		expect_data(peer, &frame, i);
@@ -1252,10 +1246,7 @@ static void flood__of_pings_unacknowledged(void **state)
 	int i;
 
 	assert_int_equal(netns_sysctl_set(peer.ns, "ping_rate", 1 << 20), 0);
-	peer_connect(&peer);
-	assert_int_equal(wire_send_map(peer.fd), 0);
-	peer_wait_hello(&peer);
-	peer_says_ours(&peer);
+	peer_connect_as_ours(&peer);
 	for (i = 0; i < FLOOD; i++)
 		peer_send(&peer, &ping, NULL);
 	peer_expect_moved(&peer, "recv_ping", FLOOD);

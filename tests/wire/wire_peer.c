@@ -155,6 +155,14 @@ void peer_says_ours(struct peer *peer)
 	peer_send(peer, &pong, NULL);
 }
 
+void peer_connect_as_ours(struct peer *peer)
+{
+	peer_connect(peer);
+	assert_int_equal(wire_send_map(peer->fd), 0);
+	peer_wait_hello(peer);
+	peer_says_ours(peer);
+}
+
 struct peer peer_up(void **state)
 {
 	struct peer peer = peer_open(state);

@@ -56,6 +56,8 @@ void peer_wait_hello(struct peer *peer);
 void peer_answer_hello(struct peer *peer);
 /* The other answer: one of ours, with one lane, that acknowledges deliveries. */
 void peer_says_ours(struct peer *peer);
+/* The TCP connection, the peer's map, and that answer. */
+void peer_connect_as_ours(struct peer *peer);
 /* The next frame that is neither a map nor the handshake; that is answered. Payload in peer_in. */
 void peer_next_message(struct peer *peer, struct frame *frame);
 
