@@ -24,7 +24,7 @@ checked = $(wildcard src/*.[ch] compat/*.[ch] compat/probes/*.c include/uapi/lin
 	test test-all test-debug test-reliable test-long test-forced test-netlink test-packages \
 	selftest \
 	conformance interop dissect \
-	matrix mutants soak demo deb check-deb check-autopkgtest rpm arch bench bench-tool bench-uml
+	matrix mutants soak fuzz demo deb check-deb check-autopkgtest rpm arch bench bench-tool bench-uml
 
 all: modules
 
@@ -155,6 +155,10 @@ selftest:
 soak:
 	tests/soak/run $(MINUTES)
 
+# A hostile peer, hostile programs and requests that nobody would make.
+fuzz:
+	tests/fuzz/run $(MINUTES)
+
 demo:
 	tools/demo/run
 
@@ -225,6 +229,8 @@ help:
 	@echo 'make selftest          faults planted in the harness itself must be seen;' \
 		'KERNEL=7.x-debug'
 	@echo 'make soak MINUTES=20   two VMs under load, cuts and kills; KERNEL=7.x PATHS=1'
+	@echo 'make fuzz MINUTES=10   frames, calls and netlink requests at random, on 7.x-debug;' \
+		'KERNEL=6.1 SEED=1'
 	@echo 'make demo              two VMs, with and without zerocopy, for a person; HOST=1:' \
 		'on this kernel'
 	@echo 'make deb               build/deb: rds-zc-dkms, rds-zc-dev, rds-zc-tools;' \
