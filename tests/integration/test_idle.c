@@ -295,10 +295,11 @@ static void take_all(const struct netns *near, const struct counters *before, in
 	       counter_moved(near, before, "cong_update_received") < AT_A_TIME) {
 		fds[count] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fds[count] >= 0) {
-			if (count == AT_A_TIME)	/* one that tries again */
+			/* One that tries again, or was given up before we came to it. */
+			if (count == AT_A_TIME || wire_send_map(fds[count]))
 				close(fds[count]);
 			else
-				assert_int_equal(wire_send_map(fds[count++]), 0);
+				count++;
 			continue;
 		}
 		assert_false(deadline_over(&deadline));
