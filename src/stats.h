@@ -140,6 +140,7 @@
 	X(recv_drop_ping,		"pings not answered: too many waiting, or no memory") \
 	X(recv_drop_ping_rate,		"pings not answered: more than ping_rate in a second") \
 	X(recv_paused,			"times reading stopped at rcv_mem_max") \
+	X(recv_later,			"times TCP had more frames than are read at a time") \
 	X(recv_cgroup_full, \
 	  "times a port was congested because the memory cgroup of its socket is full") \
 	X(ack_sent, \

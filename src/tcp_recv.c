@@ -15,6 +15,12 @@
 /* Up to here a payload is copied behind its message, see incoming.c. */
 #define RDSZ_INLINE_RECV	2048
 
+/*
+ * Frames that are read at a time. After a pause TCP may have a hundred thousand small ones, and while
+ * its socket is locked it looks at nothing else: no acknowledgement, no keep-alive probe of the peer.
+ */
+#define RDSZ_RECV_FRAMES	1024
+
 /* Can a header be meant? If not, why is counted. */
 bool rdsz_tcp_header_ok(struct rdsz_net *rn, const struct rdsz_hdr *hdr)
 {
@@ -131,6 +137,19 @@ static bool rdsz_recv_frame_complete(const struct rdsz_tcp *tcp)
 	return tcp->hdr_got == RDSZ_HDR_LEN && tcp->inc_got == be32_to_cpu(tcp->hdr.len);
 }
 
+/* Before each frame: is it to wait, for room in memory, or for the worker to go on? */
+static bool rdsz_recv_stops(read_descriptor_t *desc, struct rdsz_path *path)
+{
+	/* At most one message goes beyond rcv_mem_max: what TCP has may be many small. */
+	if (rdsz_recv_paused(path)) {
+		desc->count = 0;
+	} else if (!--desc->count) {
+		rdsz_stat_inc(path->conn->rn, recv_later);
+		rdsz_net_queue_work(path->conn->rn, &path->recv_work);
+	}
+	return !desc->count;
+}
+
 /* Called by tcp_read_sock(); returns the bytes taken, desc->error tells why it stopped. */
 static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset,
 			   size_t len)
@@ -143,11 +162,8 @@ static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigne
 	while (left || rdsz_recv_frame_complete(tcp)) {
 		int ret;
 
-		/* At most one message goes beyond rcv_mem_max: what TCP has may be many small. */
-		if (!tcp->hdr_got && rdsz_recv_paused(tcp->path)) {
-			desc->count = 0;
+		if (!tcp->hdr_got && rdsz_recv_stops(desc, tcp->path))
 			break;
-		}
 		ret = rdsz_recv_step(tcp, skb, offset, left);
 		if (ret < 0) {
 			desc->error = ret;
@@ -162,7 +178,7 @@ static int rdsz_recv_actor(read_descriptor_t *desc, struct sk_buff *skb, unsigne
 
 static void rdsz_tcp_read(struct rdsz_tcp *tcp, struct sock *sk)
 {
-	read_descriptor_t desc = { .arg.data = tcp, .count = 1 };
+	read_descriptor_t desc = { .arg.data = tcp, .count = RDSZ_RECV_FRAMES + 1 };
 	struct rdsz_path *path = tcp->path;
 
 	if (tcp->failed || rdsz_recv_paused(path))

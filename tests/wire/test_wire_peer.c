@@ -801,6 +801,32 @@ static void leave_unread(struct peer *peer)
 	assert_true(peer_moved(peer, "recv_paused") >= 1);
 }
 
+#define AT_A_TIME 1024	/* frames that are read with TCP's socket locked */
+
+/* However much TCP has when reading goes on: in between it hears the peer's acknowledgements. */
+static void pause__is_made_up_for_in_steps(void **state)
+{
+	const uint32_t count = 2 * AT_A_TIME + 500;
+	struct frame frame = { .sport = PEER_PORT };
+	struct peer peer;
+	uint32_t i;
+
+	topology_sysctl(*state, "tcp_rcvbuf", 8 << 20);
+	peer = peer_up(state);
+	leave_unread(&peer);
+	frame.dport = rds_port(&peer.near);
+	for (i = 0; i < count; i++)
+		peer_send(&peer, &frame, NULL);
+	assert_true(wire_wait_acked(peer.fd, soon()));
+	assert_int_equal(peer_moved(&peer, "recv_later"), 0);
+	assert_int_equal(netns_sysctl_set(peer.ns, "rcv_mem_max", 64 << 20), 0);
+	for (i = 0; i <= UNREAD; i++)
+		receive_pattern(peer.rds, PEER_MESSAGE, i, &peer.far);
+	for (i = 0; i < count; i++)
+		assert_int_equal(rds_recv(peer.rds, peer_in, 1, NULL, 0), 0);
+	assert_int_equal(peer_moved(&peer, "recv_later"), 2);
+}
+
 /*
  * A peer that counts what our TCP acknowledged as delivered will not send it again: what has come
  * is read to its end, although the connection is gone.
@@ -1428,6 +1454,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, reset__before_a_frame_of_the_peer, dialling);
 	SUITE_ADD(&suite, reset__again_and_again_is_backed_off, dialling);
 	SUITE_ADD(&suite, reset__after_a_frame_of_the_peer, dialling);
+	SUITE_ADD(&suite, pause__is_made_up_for_in_steps, dialled);
 	SUITE_ADD(&suite, cut__within_a_header, each);
 	SUITE_ADD(&suite, cut__within_a_payload, each);
 	SUITE_ADD(&suite, cut__by_a_reset, each);
