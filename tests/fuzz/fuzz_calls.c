@@ -27,7 +27,10 @@
 
 #define CALLERS 3
 #define SOCKETS 12
+#define PAGE 4096
 #define MEMORY (4 << 20)	/* of each caller */
+#define NOTHING (MEMORY + PAGE)	/* behind a page that is there: one that cannot be touched, */
+#define CONSTANT (NOTHING + PAGE)	/* and one that cannot be written */
 #define USUAL 70000		/* bytes, of a buffer */
 #define PORTS 4000		/* the first of a few that are tried most */
 #define KICK_MS 10
@@ -38,7 +41,7 @@ struct caller {
 	pthread_t thread;
 	struct calls *calls;
 	struct random random;
-	unsigned char *memory, *half, *constant;
+	unsigned char *memory;		/* MEMORY, and the pages behind it */
 	union rds_addr home, away;	/* in its namespace, and mostly not */
 	uint64_t made, good;
 };
@@ -71,11 +74,12 @@ static void *some_place(struct caller *caller, size_t length)
 	case 0:
 		return NULL;
 	case 1:
-		return (void *)0xffff888000001000;
+		return (void *)0xffff888000001000;	/* of the kernel */
 	case 2:
-		return caller->constant;
+		return caller->memory + CONSTANT;
 	case 3:		/* ends in the midst of it */
-		return caller->half + 4096 - random_below(random, length < 4096 ? length + 1 : 4096);
+		return caller->memory + NOTHING -
+			random_below(random, length < PAGE ? (uint32_t)length + 1 : PAGE);
 	default:
 		if (length > MEMORY)
 			return caller->memory;
@@ -401,7 +405,7 @@ static void call_of_streams(struct caller *caller)
 	JUDGE(caller, "accept", accept(fd, NULL, NULL), EOPNOTSUPP);
 	JUDGE(caller, "shutdown", shutdown(fd, (int)random_below(&caller->random, 4)),
 	      EOPNOTSUPP);
-	JUDGE(caller, "mmap", (long)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0), ENODEV);
+	JUDGE(caller, "mmap", (long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), ENODEV);
 }
 
 static void make_call(struct caller *caller)
@@ -447,12 +451,13 @@ static void caller_start(struct calls *calls, size_t i, const struct fuzz *fuzz)
 
 	*caller = (struct caller){
 		.calls = calls, .random = random_from(fuzz->seed, i),
-		.memory = zc_buffer(MEMORY), .half = zc_half_buffer(), .constant = zc_buffer(4096),
+		.memory = zc_buffer(CONSTANT + PAGE),
 		.home = far ? topology->far[0] : topology->near[0],
 		.away = far ? topology->near[0] : topology->far[0],
 	};
-	assert_true(caller->memory && caller->half && caller->constant);
-	assert_int_equal(mprotect(caller->constant, 4096, PROT_READ), 0);
+	assert_non_null(caller->memory);
+	assert_int_equal(mprotect(caller->memory + NOTHING, PAGE, PROT_NONE), 0);
+	assert_int_equal(mprotect(caller->memory + CONSTANT, PAGE, PROT_READ), 0);
 	assert_int_equal(netns_enter(&topology->ns[far]), 0);
 	assert_int_equal(pthread_create(&caller->thread, NULL, caller_run, caller), 0);
 	assert_int_equal(netns_home(), 0);
@@ -462,9 +467,7 @@ static void caller_end(struct caller *caller)
 {
 	assert_int_equal(pthread_join(caller->thread, NULL), 0);
 	print_message("# %lu calls, %lu of them did something\n", caller->made, caller->good);
-	zc_buffer_free(caller->memory, MEMORY);
-	zc_buffer_free(caller->half, 4096);
-	zc_buffer_free(caller->constant, 4096);
+	zc_buffer_free(caller->memory, CONSTANT + PAGE);
 }
 
 static void ignore(int signal)
