@@ -16,8 +16,8 @@
 #define RDSZ_INLINE_RECV	2048
 
 /*
- * Frames that are read at a time. After a pause TCP may have a hundred thousand small ones, and while
- * its socket is locked it looks at nothing else: no acknowledgement, no keep-alive probe of the peer.
+ * Frames read at a time. After a pause TCP may have a hundred thousand small ones, and while its
+ * socket is locked it looks at nothing else: no acknowledgement, no keep-alive probe of a peer.
  */
 #define RDSZ_RECV_FRAMES	1024
 

@@ -17,7 +17,6 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 #include "ends.h"
 #include "fuzz.h"

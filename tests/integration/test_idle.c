@@ -283,9 +283,9 @@ static int send_to_many(struct topology *topology, const char *from, uint32_t fi
 }
 
 /*
- * All of those are connected, and by the map that comes the other end is one of in-tree RDS, so that
- * TCP's acknowledgement ends each message. Who was given up before we came to him tries again.
- * Returns how many connections there were.
+ * All of those are connected, and by the map that comes the other end is one of in-tree RDS, so
+ * that TCP's acknowledgement ends each message. Who was given up before we came to him tries
+ * again. Returns how many connections there were.
  */
 static uint32_t take_all(const struct netns *near, const struct counters *before, int listener,
 			 int fds[TRIES])

@@ -396,6 +396,7 @@ static void cookies__are_charged_until_they_are_read(void **state)
 	static uint32_t list[60000];
 	struct ends ends = ends_open(state);
 	const int count = ARRAY_SIZE(list);
+	const bool stays = freed_stays_charged();
 	struct deadline deadline;
 	char byte = 'c';
 	long before;
@@ -411,13 +412,13 @@ static void cookies__are_charged_until_they_are_read(void **state)
 		assert_int_equal(rds_recv(ends.rx, &byte, 1, NULL, 0), 1);
 	}
 	/* 40 bytes and more each. */
-	if (freed_stays_charged())
+	if (stays)
 		assert_true(get("memory.current", "") >= before + count * 40);
 	else
 		assert_true(wait_used(before + count * 40, before + count * 128));
 	deadline = deadline_in(DEADLINE_USUAL_MS);
 	assert_int_equal(reap_until(ends.tx, list, count, NULL, deadline), count);
-	assert_true(freed_stays_charged() || wait_used(0, before + count * 20 - MIB));
+	assert_true(stays || wait_used(0, before + count * 20 - MIB));
 	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
 }
 
