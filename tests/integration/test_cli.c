@@ -1583,15 +1583,20 @@ static void stress__finds_a_foreign_message(void **state)
 	struct topology *topology = *state;
 	union rds_addr to = rds_addr_port(&topology->far[0], 4000), near = topology->near[0];
 	char line[128];
+	const struct netns *far = topology_far_ns(topology, 0);
+	struct counters before;
 	struct run run;
 	int fd;
 
 	snprintf(line, sizeof(line), "stress -j --serve -T 300 %s", topology->far_text[0]);
-	run = start(topology_far_ns(topology, 0), line);
+	run = start(far, line);
 	fd = topology_near(topology, &near);
-	wait_shown(topology_far_ns(topology, 0), "sockets -j", 1);
+	wait_shown(far, "sockets -j", 1);
+	assert_int_equal(counters_read(far, &before), 0);
 	assert_int_equal(rds_send(fd, "what is this?", 13, &to, 0), 13);
-	usleep(700000 * time_scale());
+	assert_true(counter_wait(far, &before, "copy_to_user", 13,
+				 deadline_in(DEADLINE_USUAL_MS)));
+	usleep(100000 * time_scale());
 	kill(run.pid, SIGTERM);
 	finish(&run);
 	assert_int_equal(run.status, 1);

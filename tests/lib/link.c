@@ -39,7 +39,7 @@ static void request_start(struct request *request, uint16_t type, uint16_t flags
 	request->header->nlmsg_seq = (uint32_t)time(NULL);
 }
 
-static int talk(struct mnl_socket *socket, struct request *request)
+static int talk(struct mnl_socket *socket, struct request *request, mnl_cb_t hear, void *told)
 {
 	char answer[8192];
 	unsigned int port = mnl_socket_get_portid(socket);
@@ -50,12 +50,12 @@ static int talk(struct mnl_socket *socket, struct request *request)
 	length = mnl_socket_recvfrom(socket, answer, sizeof(answer));
 	if (length < 0)
 		return -1;
-	return mnl_cb_run(answer, (size_t)length, request->header->nlmsg_seq, port, NULL, NULL) < 0
+	return mnl_cb_run(answer, (size_t)length, request->header->nlmsg_seq, port, hear, told) < 0
 		? -1 : 0;
 }
 
-/* Sends a request inside a namespace and returns the kernel's verdict. */
-static int request_run(const struct netns *ns, struct request *request)
+/* Sends a request inside a namespace, and has the answer heard, or the kernel's verdict. */
+static int request_ask(const struct netns *ns, struct request *request, mnl_cb_t hear, void *told)
 {
 	bool raised = cred_raise();
 	struct mnl_socket *socket;
@@ -65,7 +65,7 @@ static int request_run(const struct netns *ns, struct request *request)
 	if (!netns_enter(ns)) {
 		socket = mnl_socket_open(NETLINK_ROUTE);
 		if (socket && !mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID))
-			rc = talk(socket, request);
+			rc = talk(socket, request, hear, told);
 		error = errno;
 		if (socket)
 			mnl_socket_close(socket);
@@ -74,6 +74,11 @@ static int request_run(const struct netns *ns, struct request *request)
 	}
 	cred_lower(raised);
 	return rc;
+}
+
+static int request_run(const struct netns *ns, struct request *request)
+{
+	return request_ask(ns, request, NULL, NULL);
 }
 
 int link_index(const struct netns *ns, const char *name)
@@ -207,6 +212,33 @@ int link_del_address(const struct netns *ns, const char *name, const char *addre
 		     unsigned int prefix)
 {
 	return change_address(ns, name, address, prefix, false);
+}
+
+static int hear_route(const struct nlmsghdr *header, void *told)
+{
+	const struct rtmsg *message = mnl_nlmsg_get_payload(header);
+	bool *local = told;
+
+	*local = message->rtm_type == RTN_LOCAL;
+	return MNL_CB_STOP;
+}
+
+bool link_owns(const struct netns *ns, const char *address)
+{
+	struct request request;
+	struct rtmsg *message;
+	struct in6_addr bytes;
+	bool local = false;
+	size_t length;
+	int family;
+
+	length = parse_address(address, &bytes, &family);
+	request_start(&request, RTM_GETROUTE, 0);
+	message = mnl_nlmsg_put_extra_header(request.header, sizeof(*message));
+	message->rtm_family = (uint8_t)family;
+	message->rtm_dst_len = (uint8_t)(8 * length);
+	mnl_attr_put(request.header, RTA_DST, length, &bytes);
+	return length && !request_ask(ns, &request, hear_route, &local) && local;
 }
 
 int link_add_route(const struct netns *ns, const char *network, unsigned int prefix,

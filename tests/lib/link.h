@@ -25,6 +25,9 @@ int link_add_address(const struct netns *ns, const char *name, const char *addre
 int link_del_address(const struct netns *ns, const char *name, const char *address,
 		     unsigned int prefix);
 
+/* What is sent to the address inside the namespace stays there: the kernel has it as its own. */
+bool link_owns(const struct netns *ns, const char *address);
+
 /* IPv4 or IPv6, by a gateway that a link of the namespace reaches. */
 int link_add_route(const struct netns *ns, const char *network, unsigned int prefix,
 		   const char *gateway);

@@ -12,6 +12,7 @@
 
 #include "array.h"
 #include "cred.h"
+#include "deadline.h"
 #include "link.h"
 #include "topology.h"
 
@@ -114,6 +115,29 @@ static void name_ends(struct topology *topology, size_t peer)
 	topology->far[peer] = rds_addr(topology->far_text[peer], 0);
 }
 
+/*
+ * IPv6 has the address of a link that came up only when a worker has seen to it. Where the link goes
+ * down while that worker waits, the next time up finds it done and the address is answered by
+ * nobody, not even to a ping (7.x; a busy host). Down and up once more, and it is there.
+ */
+static int bring_up(const struct netns *ns, const char *name, const char *address)
+{
+	struct deadline deadline;
+	int try;
+
+	for (try = 0; try < 5; try++) {
+		if (link_set_up(ns, name, true))
+			return -1;
+		for (deadline = deadline_in(2000); !deadline_over(&deadline); deadline_step())
+			if (link_owns(ns, address))
+				return 0;
+		if (link_set_up(ns, name, false))
+			return -1;
+	}
+	errno = EADDRNOTAVAIL;
+	return -1;
+}
+
 static int build_wire(struct topology *topology, size_t peer)
 {
 	const struct netns *near = &topology->ns[0];
@@ -131,7 +155,8 @@ static int build_wire(struct topology *topology, size_t peer)
 	    link_add_address(near, name, topology->near_text[peer], prefix) ||
 	    link_add_address(far, "w0", topology->far_text[peer], far_prefix))
 		return -1;
-	return link_set_up(near, name, true) || link_set_up(far, "w0", true) ? -1 : 0;
+	return bring_up(near, name, topology->near_text[peer]) ||
+	       bring_up(far, "w0", topology->far_text[peer]) ? -1 : 0;
 }
 
 /* Both ends are addresses of lo, so that one can be sent to from the other. */
@@ -271,7 +296,10 @@ void topology_close(struct topology *topology, int fd)
 
 void topology_link(struct topology *topology, size_t peer, bool up)
 {
-	assert_int_equal(link_set_up(&topology->ns[peer + 1], "w0", up), 0);
+	const struct netns *far = &topology->ns[peer + 1];
+
+	assert_int_equal(up ? bring_up(far, "w0", topology->far_text[peer])
+			    : link_set_up(far, "w0", false), 0);
 }
 
 void topology_blackhole(struct topology *topology, size_t peer, bool on)
