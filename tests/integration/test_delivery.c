@@ -20,6 +20,7 @@
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
+#include "watch.h"
 #include "zc.h"
 
 #define SIZE 65536
@@ -153,7 +154,7 @@ static void unread__killed_and_sent_again(void **state)
 	uint64_t queued;
 
 	for (round = 0; round < rounds; round++) {
-		alarm(100 * time_scale());	/* the limit of a test, for each round */
+		watch_limit(100);	/* the limit of a test, for each round */
 		stop_reading(&stage);
 		queued = counter_now(stage.far, "recv_queued");
 		send_all(&stage, round * COUNT);

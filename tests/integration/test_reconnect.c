@@ -17,6 +17,7 @@
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
+#include "watch.h"
 #include "zc.h"
 
 #define LARGEST 65536
@@ -645,7 +646,7 @@ static void stopped_reader__neighbour_keeps_its_rate(void **state)
 	bool keeps = false;
 	int i;
 
-	alarm((3 * ms / 500 + 100) * time_scale());
+	watch_limit(3 * ms / 500 + 100);
 	far_ns = topology_far_ns(stopped.topology, 0);
 	assert_int_equal(netns_sysctl_set(far_ns, "rcv_mem_max", MEMORY_LIMIT), 0);
 	round_trips(&other, 200);

@@ -11,6 +11,7 @@
 #include "diag.h"
 #include "remote.h"
 #include "role.h"
+#include "watch.h"
 #include "zc.h"
 
 #define MESSAGES 72
@@ -253,7 +254,7 @@ static void row4_duels__nothing_is_lost(void **state)
 	long i, most = suite_argument("duels", 30);
 
 	/* With lanes each makes eight connections. */
-	alarm((unsigned int)(100 + 5 * most) * time_scale());
+	watch_limit((unsigned int)(100 + 5 * most));
 	assert_int_equal(counters_read(netns_here(), &before), 0);
 	for (i = 0; i < most; i++) {
 		duel(role_of(state), (uint32_t)(1000 + 12 * i));

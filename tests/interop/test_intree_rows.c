@@ -24,6 +24,7 @@
 #include "remote.h"
 #include "rows.h"
 #include "streams.h"
+#include "watch.h"
 #include "zc.h"
 
 static const struct role v4_roles[] = {
@@ -327,7 +328,7 @@ static void row21_silence_kills_and_comes_back(void **state)
 	uint64_t resets, lanes;
 	struct pair pair;
 
-	alarm(300 * time_scale());
+	watch_limit(300);
 	open_pair(&pair, state);
 	assert_settled(&pair, 1);
 	lanes = (uint64_t)diag_lanes_of(netns_here(), RDS_TCP_PORT, &pair.near, count);
@@ -459,7 +460,7 @@ static void row18_small_buffers_and_segments(void **state)
 	uint32_t count = (uint32_t)suite_argument("messages", 1500);
 	struct streams streams;
 
-	alarm((100 + count * STREAMS_MESSAGE_MS / 1000) * time_scale());
+	watch_limit(100 + count * STREAMS_MESSAGE_MS / 1000);
 	streams_open(&streams, *state, 1, count, 4096);
 	assert_int_equal(remote_sysctl(&streams.helper, "net/rds/tcp/rds_tcp_rcvbuf", 10000), 0);
 	changed.slow_link = true;

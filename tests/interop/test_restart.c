@@ -17,6 +17,7 @@
 #include "pattern.h"
 #include "remote.h"
 #include "role.h"
+#include "watch.h"
 #include "zc.h"
 
 #define LIMIT_MS 60000
@@ -42,10 +43,10 @@ static const struct role *role_of(void **state)
  */
 static void restart(struct pair *pair, const char *mode)
 {
-	alarm(600 * time_scale());
+	watch_limit(600);
 	remote_restart(mode);
 	pair_reopen_far(pair);
-	alarm(300 * time_scale());
+	watch_limit(300);
 }
 
 /* So little that the peer's TCP takes it unread. */

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Builds and runs a CMocka group. */
 #include <fnmatch.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cred.h"
-#include "deadline.h"
 #include "module.h"
 #include "pattern.h"
 #include "suite.h"
+#include "watch.h"
 
 /* CMocka's TAP form prints a whole group at its end; a hanging test must end before the VM does. */
 #define TEST_LIMIT_S 100
@@ -48,7 +46,7 @@ void suite_at_end(void (*function)(void))
 static int plain_setup(void **state)
 {
 	(void)state;
-	alarm(TEST_LIMIT_S * time_scale());
+	watch_limit(TEST_LIMIT_S);
 	return 0;
 }
 
@@ -62,7 +60,7 @@ static int plain_teardown(void **state)
 {
 	(void)state;
 	give_back();
-	alarm(0);
+	watch_limit(0);
 	return 0;
 }
 
@@ -89,7 +87,7 @@ static int nobody_teardown(void **state)
 	(void)state;
 	give_back();
 	rc = cred_become_root();
-	alarm(0);
+	watch_limit(0);
 	return rc;
 }
 
@@ -105,7 +103,7 @@ static int variant_teardown(void **state)
 
 	give_back();
 	rc = topology_teardown(state);
-	alarm(0);
+	watch_limit(0);
 	return rc;
 }
 
@@ -172,17 +170,6 @@ static int unload_module(void **state)
 	return module_loaded() ? module_unload_within(5000) : 0;
 }
 
-/* Only async-signal-safe calls: the hanging test is anywhere. */
-static void too_late(int signal)
-{
-	static const char text[] = "not ok - a test hangs, given up\n";
-
-	(void)signal;
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(124);
-	_exit(124);
-}
-
 /* False, and a failure, where no test has such a name. CMocka knows * and ? alone. */
 static bool choose(const struct suite *suite, const char *pattern)
 {
@@ -213,7 +200,7 @@ static int run(struct suite *suite, int argc, char **argv, CMFixtureFunction set
 			return 1;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, too_late);
+	watch_start();
 	pattern_prepare();
 	return _cmocka_run_group_tests(suite->name, suite->tests, suite->count, setup, NULL);
 }

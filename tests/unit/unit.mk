@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Unit tests of what is pure, of the headers for programs, of the completion for bash, of what the
-# demo does before it is told to, of the dissector, and of what the manual and the netlink spec say
-# about the sources. Included by tests/Makefile.
+# Unit tests of what is pure, of what ends a test that hangs, of the headers for programs, of the
+# completion for bash, of what the demo does before it is told to, of the dissector, and of what the
+# manual and the netlink spec say about the sources. Included by tests/Makefile.
 
-UNIT := test_wire test_addr test_errqueue test_doctor test_stress
+UNIT := test_wire test_addr test_errqueue test_doctor test_stress test_watch
 UNIT_FLAGS := $(FLAGS) -I$(TOP)/src -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -31,6 +31,10 @@ $(O)/unit/test_doctor: $(HERE)/unit/test_doctor.c $(TOOL) | $(O)/unit
 		$(filter $(TOP)/tools/%.c,$^)
 	$(CC) $(UNIT_FLAGS) -Wl,--wrap=socket -o $@ $< $@.o -lcmocka -lmnl
 	rm $@.o
+
+$(O)/unit/test_watch: $(HERE)/unit/test_watch.c $(HERE)/lib/watch.c $(HERE)/lib/deadline.c \
+		| $(O)/unit
+	$(CC) $(UNIT_FLAGS) -o $@ $(filter %.c,$^) -lcmocka
 
 # Contains the file of the tool that it looks into.
 $(O)/unit/test_stress: $(HERE)/unit/test_stress.c $(TOOL) | $(O)/unit
