@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "suite.h"
+#include "watch.h"
 
 struct random random_from(uint64_t seed, uint64_t number)
 {
@@ -83,7 +83,7 @@ struct fuzz fuzz_begin(void)
 		.next = (uint64_t)suite_argument("case", 0),
 	};
 
-	alarm(seconds + 100 * time_scale());
+	watch_limit(seconds + 100);
 	fuzz.end.end_ms = clock_ms() + seconds * 1000;	/* not stretched: it is what was asked */
 	the_seed = fuzz.seed;
 	the_case = 0;

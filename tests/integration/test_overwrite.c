@@ -15,6 +15,7 @@
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
+#include "watch.h"
 #include "zc.h"
 
 #define BATCH 64
@@ -412,7 +413,7 @@ static void flood__eight_sockets_depth_64(void **state)
 		assert_non_null(lane->buffers);
 	}
 	assert_int_equal(counters_read(&lane->ends.topology->ns[0], &before), 0);
-	alarm((100 + flood_seconds(&flood)) * time_scale());
+	watch_limit(100 + flood_seconds(&flood));
 	if (!cred_is_nobody())
 		flood_fill(&flood, *state);
 	flood_run(&flood);

@@ -19,6 +19,7 @@
 #include "pattern.h"
 #include "reap.h"
 #include "suite.h"
+#include "watch.h"
 #include "zc.h"
 
 #define SENDERS 4
@@ -464,7 +465,7 @@ static void crowd__each_cookie_once_each_message_home(void **state)
 	struct counters before;
 
 	crowd_open(&crowd, state, (uint32_t)suite_argument("messages", 6000));
-	alarm((unsigned int)(100 + crowd.count / 500) * time_scale());
+	watch_limit(100 + crowd.count / 500);
 	assert_int_equal(counters_read(&topology->ns[0], &before), 0);
 	crowd_start(&crowd);
 	join_senders(&crowd);

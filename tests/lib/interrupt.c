@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A signal by a timer: SIGUSR1, for SIGALRM is what ends a test that hangs. */
+/* A signal by a timer: SIGUSR1, for SIGALRM ends the children of some tests. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

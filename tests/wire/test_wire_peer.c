@@ -19,6 +19,7 @@
 #include "module.h"
 #include "pattern.h"
 #include "suite.h"
+#include "watch.h"
 #include "wire_peer.h"
 #include "zc.h"
 
@@ -1403,7 +1404,7 @@ static void flood__of_empty_messages(void **state)
 	struct peer *peer = &empties.peer;
 	int small = 65536;
 
-	alarm((100 + (unsigned int)empties.count / 2000) * time_scale());
+	watch_limit(100 + (unsigned int)empties.count / 2000);
 	assert_int_equal(netns_sysctl_set(&topology->ns[0], "tcp_rcvbuf", EMPTY_TCP), 0);
 	empties.peer = peer_up(state);
 	assert_int_equal(netns_sysctl_set(peer->ns, "rcv_mem_max", EMPTY_MEM), 0);
