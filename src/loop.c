@@ -35,9 +35,9 @@ static bool rdsz_loop_drained(struct rdsz_path *path)
 	return true;
 }
 
-static bool rdsz_loop_in_flight(struct rdsz_path *path, u32 *una)
+static enum rdsz_flight rdsz_loop_flight(struct rdsz_path *path, u32 *una)
 {
-	return false;
+	return RDSZ_FLIGHT_NONE;
 }
 
 static bool rdsz_loop_needs_worker(void)
@@ -132,6 +132,6 @@ const struct rdsz_transport rdsz_loop_transport = {
 	.close		= rdsz_loop_nothing,
 	.xmit		= rdsz_loop_xmit,
 	.receive	= rdsz_loop_receive,
-	.in_flight	= rdsz_loop_in_flight,
+	.flight		= rdsz_loop_flight,
 	.needs_worker	= rdsz_loop_needs_worker,
 };

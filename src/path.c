@@ -195,7 +195,7 @@ static void rdsz_path_send_work(struct work_struct *work)
  * rdsz_path_start_watch() - something was handed to TCP: see to it that it gets somewhere
  * @path: path
  *
- * The worker looks four times in stall_ms, as long as there are segments in flight.
+ * The worker looks four times in stall_ms, as long as not all is acknowledged.
  */
 void rdsz_path_start_watch(struct rdsz_path *path)
 {
@@ -732,19 +732,24 @@ static bool rdsz_path_when_connecting(struct rdsz_path *path)
 }
 
 /*
- * The stall watchdog: segments are in flight, and stall_ms long none was acknowledged. A peer whose
- * window is shut has none in flight; it is left alone.
+ * The stall watchdog: the peer has room, and stall_ms long nothing was acknowledged. One whose
+ * window is shut is left alone, but looked at: what TCP has may be the last we have, and nobody else
+ * sees it stall when the window has opened.
  */
 static void rdsz_path_watch(struct rdsz_path *path)
 {
 	unsigned int stall = READ_ONCE(path->conn->rn->sysctl.stall_ms);
+	enum rdsz_flight flight;
 	u32 una;
 
 	clear_bit(RDSZ_PATH_WATCHED, &path->flags);
 	smp_mb__after_atomic();	/* clear, then look: a sender that comes now arms it again */
-	if (!path->conn->ops->in_flight(path, &una))
+	flight = path->conn->ops->flight(path, &una);
+	if (flight == RDSZ_FLIGHT_NONE)
 		return;
-	if (una != path->last_una) {
+	if (flight == RDSZ_FLIGHT_SHUT) {
+		path->last_una = una - 1;	/* its time begins when the window has opened */
+	} else if (una != path->last_una) {
 		path->last_una = una;
 		path->una_moved = jiffies;
 	} else if (time_after(jiffies, path->una_moved + msecs_to_jiffies(stall))) {

@@ -791,6 +791,13 @@ struct rdsz_tomb {
 #define rdsz_conn_for_each_lane(conn, path, i) \
 	for ((i) = 0; ((path) = rdsz_conn_lane(conn, i)); (i)++)
 
+/* What becomes of what a connection was given, see rdsz_path_watch(). */
+enum rdsz_flight {
+	RDSZ_FLIGHT_NONE,	/* all is acknowledged */
+	RDSZ_FLIGHT_SHUT,	/* the peer has no room, which is its good right */
+	RDSZ_FLIGHT_OPEN,	/* the peer owes an acknowledgement */
+};
+
 /**
  * struct rdsz_transport - what a path needs from below
  * @connect: start a connection; 0 or -errno; ends in RDSZ_PATH_ESTABLISHED or a drop; may sleep
@@ -802,7 +809,7 @@ struct rdsz_tomb {
  * @xmit: transmit what is queued; the caller owns RDSZ_PATH_OWNED; 0, -EAGAIN (wait for write
  *	space), -ENOMEM; may sleep
  * @receive: read what is there; in the receive worker; may sleep
- * @in_flight: true if the peer owes acknowledgements; how far they got
+ * @flight: whose turn it is, and how far the peer's acknowledgements got
  * @needs_worker: transmit from the worker only
  */
 struct rdsz_transport {
@@ -816,7 +823,7 @@ struct rdsz_transport {
 	void		(*close)(struct rdsz_path *path);
 	int		(*xmit)(struct rdsz_path *path);
 	void		(*receive)(struct rdsz_path *path);
-	bool		(*in_flight)(struct rdsz_path *path, u32 *una);
+	enum rdsz_flight (*flight)(struct rdsz_path *path, u32 *una);
 	bool		(*needs_worker)(void);
 };
 

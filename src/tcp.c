@@ -279,26 +279,29 @@ static void rdsz_tcp_start(struct rdsz_path *path)
 }
 
 /*
- * The peer owes an acknowledgement: segments are under way, or could be, for its window is open
- * (they are not when the route is gone). A shut window, or one too small for a segment, is its good
- * right.
+ * The peer owes an acknowledgement where segments are under way, or could be, for its window is
+ * open (they are not when the route is gone). It does not where the window is too small for one, or
+ * was taken back while they were under way: a peer without memory drops them, and says so (6.6).
  *
  * Runs in the path's worker, which also closes, so the connection stays.
  */
-static bool rdsz_tcp_in_flight(struct rdsz_path *path, u32 *una)
+static enum rdsz_flight rdsz_tcp_flight(struct rdsz_path *path, u32 *una)
 {
 	const struct tcp_sock *tp;
-	u32 nxt;
+	u32 nxt, wnd;
 
 	if (!path->tcp)
-		return false;
+		return RDSZ_FLIGHT_NONE;
 	tp = tcp_sk(path->tcp->sock->sk);
 	*una = READ_ONCE(tp->snd_una);
 	nxt = READ_ONCE(tp->snd_nxt);
+	wnd = READ_ONCE(tp->snd_wnd);
 	if (READ_ONCE(tp->write_seq) == *una)
-		return false;
-	return READ_ONCE(tp->packets_out) ||
-		(s32)(*una + READ_ONCE(tp->snd_wnd) - nxt) >= (s32)READ_ONCE(tp->mss_cache);
+		return RDSZ_FLIGHT_NONE;
+	if (wnd && (READ_ONCE(tp->packets_out) ||
+		    (s32)(*una + wnd - nxt) >= (s32)READ_ONCE(tp->mss_cache)))
+		return RDSZ_FLIGHT_OPEN;
+	return RDSZ_FLIGHT_SHUT;
 }
 
 const struct rdsz_transport rdsz_tcp_transport = {
@@ -312,6 +315,6 @@ const struct rdsz_transport rdsz_tcp_transport = {
 	.close		= rdsz_tcp_close,
 	.xmit		= rdsz_tcp_xmit,
 	.receive	= rdsz_tcp_receive,
-	.in_flight	= rdsz_tcp_in_flight,
+	.flight		= rdsz_tcp_flight,
 	.needs_worker	= rdsz_zc_needs_worker,
 };

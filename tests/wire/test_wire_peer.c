@@ -878,8 +878,20 @@ static void pieces__one_byte_at_a_time(void **state)
 
 /* ---- connections that stay, or are replaced ---- */
 
-#define STALL_MS 1000
 #define LARGES 8
+#define BEHIND 300000	/* more than the peer's TCP takes unread, and less than ours */
+
+/* A busy host is late with acknowledgements, too. */
+static unsigned int stall_ms(void)
+{
+	return 1000 * time_scale();
+}
+
+/* Before there is a path: a watchdog that was told another time sleeps for that. */
+static void set_stall(const struct topology *topology)
+{
+	assert_int_equal(netns_sysctl_set(&topology->ns[0], "stall_ms", stall_ms()), 0);
+}
 
 static int unread(const struct peer *peer)
 {
@@ -898,7 +910,7 @@ static int wait_window_shut(const struct peer *peer)
 	do {
 		assert_false(deadline_over(&deadline));
 		before = now;
-		usleep(2 * STALL_MS * 1000);
+		usleep(2 * stall_ms() * 1000);
 		now = unread(peer);
 	} while (now != before || !now);
 	assert_true(now < LARGES * LARGE);
@@ -908,20 +920,18 @@ static int wait_window_shut(const struct peer *peer)
 /* A peer that does not read is slow, and not dead: the watchdog leaves it alone. */
 static void stall__not_in_a_shut_window(void **state)
 {
-	struct topology *topology = *state;
 	struct frame frame;
 	struct peer peer;
 	uint32_t i;
 	int held;
 
-	/* Before there is a path: a watchdog that was told another time sleeps for that. */
-	assert_int_equal(netns_sysctl_set(&topology->ns[0], "stall_ms", STALL_MS), 0);
+	set_stall(*state);
 	peer = peer_up(state);
 	assert_int_equal(rds_set_buffers(peer.rds, 2 * LARGES * LARGE, 0), 0);
 	for (i = 0; i < LARGES; i++)
 		peer_gets(&peer, LARGE, i);
 	held = wait_window_shut(&peer);
-	usleep(4 * STALL_MS * 1000);
+	usleep(4 * stall_ms() * 1000);
 	assert_int_equal(unread(&peer), held);
 	for (i = 0; i < LARGES; i++) {
 		expect_message(&peer, &frame, LARGE, i);
@@ -930,6 +940,54 @@ static void stall__not_in_a_shut_window(void **state)
 	assert_int_equal(peer_moved(&peer, "conn_drop_stalled"), 0);
 	assert_int_equal(peer_moved(&peer, "conn_reset"), 0);
 	assert_int_equal(peer_moved(&peer, "conn_up"), 0);
+}
+
+/*
+ * A peer without memory drops what is under way. Kernels from 6.6 on say that their window is shut
+ * then, and are left alone; older ones say nothing, and look dead. (The sysctl came a little before
+ * that.)
+ */
+static void stall__not_in_a_window_that_is_taken_back(void **state)
+{
+	bool says_so = !netns_in(&((struct topology *)*state)->ns[1],
+				 access("/proc/sys/net/ipv4/tcp_shrink_window", F_OK));
+	struct peer peer;
+	int room = 1;
+
+	set_stall(*state);
+	peer = peer_up(state);
+	assert_int_equal(rds_set_buffers(peer.rds, 2 * LARGE, 0), 0);
+	assert_int_equal(setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	peer_gets(&peer, LARGE, 1);
+	if (!says_so) {
+		peer_expect_moved(&peer, "conn_drop_stalled", 1);
+		return;
+	}
+	usleep(4 * stall_ms() * 1000);
+	assert_int_equal(peer_moved(&peer, "conn_drop_stalled"), 0);
+	assert_true(unread(&peer) < LARGE);
+}
+
+/* The window opens, and what goes out then is lost: there is nothing behind it that would tell. */
+static void stall__of_the_last_behind_a_shut_window(void **state)
+{
+	struct topology *topology = *state;
+	uint8_t *bytes = peer_in;
+	struct peer peer;
+	int held;
+
+	set_stall(topology);
+	topology_sysctl(topology, "tcp_sndbuf", LARGE);
+	peer = peer_open(state);
+	peer_connect_as_ours(&peer);
+	peer_remember(&peer);
+	assert_int_equal(rds_set_buffers(peer.rds, 2 * LARGE, 0), 0);
+	peer_gets(&peer, BEHIND, 1);
+	held = wait_window_shut(&peer);
+	assert_true(held < BEHIND);
+	assert_int_equal(link_blackhole(&topology->ns[0], "w0", topology->far_text[0], true), 0);
+	assert_int_equal(wire_receive_bytes(peer.fd, bytes, (size_t)held, soon()), 0);
+	peer_expect_moved(&peer, "conn_drop_stalled", 1);
 }
 
 #define UNACKED 3
@@ -1464,6 +1522,8 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, cut__by_a_reset_with_messages_unread, dialling);
 	SUITE_ADD(&suite, pieces__one_byte_at_a_time, dialling);
 	SUITE_ADD(&suite, stall__not_in_a_shut_window, each);
+	SUITE_ADD(&suite, stall__not_in_a_window_that_is_taken_back, dialling);
+	SUITE_ADD(&suite, stall__of_the_last_behind_a_shut_window, dialling);
 	SUITE_ADD(&suite, replaced__by_a_second_connection, peer_dials);
 	SUITE_ADD(&suite, sequence__jumps_are_taken, dialling);
 	SUITE_ADD(&suite, sequence__marked_and_old_is_dropped, dialling);
