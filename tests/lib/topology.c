@@ -116,9 +116,9 @@ static void name_ends(struct topology *topology, size_t peer)
 }
 
 /*
- * IPv6 has the address of a link that came up only when a worker has seen to it. Where the link goes
- * down while that worker waits, the next time up finds it done and the address is answered by
- * nobody, not even to a ping (7.x; a busy host). Down and up once more, and it is there.
+ * IPv6 has the address of a link that came up only when a worker has seen to it. Where the link
+ * goes down while that worker waits, the next time up finds it done, and nobody answers at the
+ * address, not even a ping (7.x; a busy host). Down and up once more, and it is there.
  */
 static int bring_up(const struct netns *ns, const char *name, const char *address)
 {

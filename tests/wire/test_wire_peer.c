@@ -972,7 +972,6 @@ static void stall__not_in_a_window_that_is_taken_back(void **state)
 static void stall__of_the_last_behind_a_shut_window(void **state)
 {
 	struct topology *topology = *state;
-	uint8_t *bytes = peer_in;
 	struct peer peer;
 	int held;
 
@@ -986,7 +985,7 @@ static void stall__of_the_last_behind_a_shut_window(void **state)
 	held = wait_window_shut(&peer);
 	assert_true(held < BEHIND);
 	assert_int_equal(link_blackhole(&topology->ns[0], "w0", topology->far_text[0], true), 0);
-	assert_int_equal(wire_receive_bytes(peer.fd, bytes, (size_t)held, soon()), 0);
+	assert_int_equal(wire_receive_bytes(peer.fd, peer_in, (size_t)held, soon()), 0);
 	peer_expect_moved(&peer, "conn_drop_stalled", 1);
 }
 
