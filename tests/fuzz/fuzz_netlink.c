@@ -15,6 +15,7 @@
 
 #include "ends.h"
 #include "fuzz.h"
+#include "genl.h"
 #include "suite.h"
 
 #define SOCKETS 40
@@ -31,49 +32,12 @@ struct asker {
 
 static char room[ROOM];
 
-/* ---- the family ---- */
-
-static int take_family(const struct nlattr *attr, void *arg)
-{
-	if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
-		*(uint16_t *)arg = mnl_attr_get_u16(attr);
-	return MNL_CB_OK;
-}
-
-static int take_answer(const struct nlmsghdr *nlh, void *arg)
-{
-	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_family, arg);
-}
-
-static uint16_t find_family(struct mnl_socket *socket)
-{
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(room);
-	struct genlmsghdr *genl;
-	uint16_t family = 0;
-	ssize_t got;
-
-	nlh->nlmsg_type = GENL_ID_CTRL;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
-	genl->cmd = CTRL_CMD_GETFAMILY;
-	genl->version = 1;
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, RDSZC_GENL_NAME);
-	assert_true(mnl_socket_sendto(socket, nlh, nlh->nlmsg_len) > 0);
-	got = mnl_socket_recvfrom(socket, room, sizeof(room));
-	assert_true(got > 0);
-	assert_true(mnl_cb_run(room, (size_t)got, 0, 0, take_answer, &family) >= 0);
-	assert_true(family);
-	return family;
-}
-
 /* A socket of its own leaves no dump of the last one behind. */
 static void connect_anew(struct asker *asker)
 {
 	if (asker->socket)
 		mnl_socket_close(asker->socket);
-	asker->socket = netns_in(&asker->topology->ns[0], mnl_socket_open(NETLINK_GENERIC));
-	assert_non_null(asker->socket);
-	assert_int_equal(mnl_socket_bind(asker->socket, 0, MNL_SOCKET_AUTOPID), 0);
+	asker->socket = genl_open(&asker->topology->ns[0]);
 }
 
 /* ---- requests ---- */
@@ -101,17 +65,15 @@ static struct nlmsghdr *some_request(struct asker *asker)
 		0, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP, NLM_F_DUMP | NLM_F_ACK,
 	};
 	struct random *random = &asker->fuzz.random;
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(room);
-	struct genlmsghdr *genl;
+	struct nlmsghdr *nlh = genl_request(room, asker->family, (uint8_t)random_below(random, 12),
+					    random_of(random, usual));
+	struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 
-	nlh->nlmsg_type = asker->family;
-	nlh->nlmsg_flags = NLM_F_REQUEST | random_of(random, usual);
+	nlh->nlmsg_seq = (uint32_t)asker->fuzz.next;
 	if (random_once_in(random, 16))
 		nlh->nlmsg_flags = (uint16_t)random_edge(random, 16);
-	nlh->nlmsg_seq = (uint32_t)asker->fuzz.next;
-	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
-	genl->cmd = (uint8_t)random_below(random, 12);
-	genl->version = random_once_in(random, 8) ? (uint8_t)random_bits(random) : 1;
+	if (random_once_in(random, 8))
+		genl->version = (uint8_t)random_bits(random);
 	while (random_once_in(random, 2))
 		put_attr(random, nlh);
 	if (random_once_in(random, 32))
@@ -190,7 +152,7 @@ static void requests__of_any_kind(void **state)
 		asker.fds[i] = -1;
 	ends_there_and_back(&ends, 3000, 1);
 	connect_anew(&asker);
-	asker.family = find_family(asker.socket);
+	asker.family = genl_family(asker.socket, NULL);
 	while (fuzz_next(&asker.fuzz)) {
 		const struct nlmsghdr *nlh = some_request(&asker);
 

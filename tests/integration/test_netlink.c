@@ -21,6 +21,7 @@
 #include "cred.h"
 #include "diag.h"
 #include "ends.h"
+#include "genl.h"
 #include "suite.h"
 #include "zc.h"
 
@@ -124,15 +125,9 @@ static bool receive_some(struct nl *nl, struct answer *answer, char *buffer, siz
 
 static struct nlmsghdr *request(struct nl *nl, uint8_t command, uint16_t flags)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request_buffer);
-	struct genlmsghdr *genl;
+	struct nlmsghdr *nlh = genl_request(request_buffer, nl->family, command, flags);
 
-	nlh->nlmsg_type = nl->family;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	nlh->nlmsg_seq = ++nl->sequence;
-	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
-	genl->cmd = command;
-	genl->version = 1;
 	return nlh;
 }
 
@@ -152,42 +147,14 @@ static struct answer dump(struct nl *nl, uint8_t command)
 	return ask(nl, request(nl, command, NLM_F_DUMP));
 }
 
-static void find_group(struct nl *nl, const struct nlattr *group)
-{
-	const struct nlattr *attr;
-	const char *name = "";
-	uint32_t id = 0;
-
-	mnl_attr_for_each_nested(attr, group) {
-		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME)
-			name = mnl_attr_get_str(attr);
-		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
-			id = mnl_attr_get_u32(attr);
-	}
-	nl->groups[!strcmp(name, RDSZC_GENL_MCGRP_CONGESTION)] = id;
-}
-
 static struct nl nl_open(const struct netns *ns)
 {
-	const struct nlattr *group;
-	struct answer answer;
-	struct nlmsghdr *nlh;
-	struct nl nl = { 0 };
+	struct nl nl = { .socket = genl_open(ns) };
 	int one = 1;
 
-	nl.socket = netns_in(ns, mnl_socket_open(NETLINK_GENERIC));
-	assert_non_null(nl.socket);
-	assert_int_equal(mnl_socket_bind(nl.socket, 0, MNL_SOCKET_AUTOPID), 0);
 	assert_int_equal(mnl_socket_setsockopt(nl.socket, NETLINK_EXT_ACK, &one, sizeof(one)), 0);
 	assert_int_equal(mnl_socket_setsockopt(nl.socket, NETLINK_CAP_ACK, &one, sizeof(one)), 0);
-	nl.family = GENL_ID_CTRL;
-	nlh = request(&nl, CTRL_CMD_GETFAMILY, 0);
-	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, RDSZC_GENL_NAME);
-	answer = ask(&nl, nlh);
-	assert_int_equal(answer.error, 0);
-	nl.family = mnl_attr_get_u16(entries[0].attrs[CTRL_ATTR_FAMILY_ID]);
-	mnl_attr_for_each_nested(group, entries[0].attrs[CTRL_ATTR_MCAST_GROUPS])
-		find_group(&nl, group);
+	nl.family = genl_family(nl.socket, nl.groups);
 	return nl;
 }
 
