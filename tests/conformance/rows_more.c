@@ -43,6 +43,7 @@ static void send_cookies(const struct ends *ends, const unsigned char *buffer, u
 	for (i = 0; i < count; i++)
 		conf_send_zc(ends, buffer, 4096, i);
 	conf_wait_drained(ends->tx);
+	assert_true(rds_wait(ends->tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	usleep(500000);
 }
 
@@ -73,7 +74,6 @@ static void bug_09__cookies_after_zerocopy_was_switched_off(void **state)
 	uint32_t list[8];
 
 	send_cookies(&ends, buffer, 1);
-	assert_true(rds_wait(ends.tx, POLLIN, deadline_in(DEADLINE_USUAL_MS)) & POLLIN);
 	answers(rds_set(ends.tx, SOL_SOCKET, SO_ZEROCOPY, 0), 0);
 	assert_int_equal(conf_events(ends.tx) & POLLIN, POLLIN);
 	answers(reap_by_cmsg(ends.tx, NULL, 0, list, 1, MSG_DONTWAIT).bytes, EITHER(0, EAGAIN));

@@ -426,15 +426,22 @@ static void cookies__are_charged_until_they_are_read(void **state)
 #define SO_RESERVE_MEM 73	/* from 5.16 on */
 #endif
 
-/* What the core lets a program reserve is charged to the socket, and goes with it. */
+/*
+ * What the core lets a program reserve is charged to the socket, and goes with it; or sooner, with a
+ * message that comes or is read.
+ */
 static void reserved__goes_with_the_socket(void **state)
 {
 	struct ends ends = far_in_group(state);
+	struct counters before;
 	int bytes = 8 * MIB, i;
 	bool done;
 
+	assert_int_equal(counters_read(topology_far_ns(ends.topology, 0), &before), 0);
 	for (i = 0; i < 20; i++) {
 		send_pattern(ends.tx, MESSAGE, i, &ends.far);
+		if (!i)
+			assert_true(wait_queued(&ends, &before, 1));
 		done = !setsockopt(ends.rx, SOL_SOCKET, SO_RESERVE_MEM, &bytes, sizeof(bytes));
 		if (!done)
 			assert_true(errno == ENOPROTOOPT ||	/* 5.10 */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct found {
 	uint8_t families[FOUND_MAX];
 	uint32_t unacked[FOUND_MAX];
 	uint32_t unread[FOUND_MAX];
+	uint32_t window[FOUND_MAX];
 };
 
 /* By us. */
@@ -52,6 +54,19 @@ static bool is_local(const struct inet_diag_msg *message, const union rds_addr *
 	return src[message->idiag_family == AF_INET6 ? 3 : 0] == local->in.sin_addr.s_addr;
 }
 
+/* What the peer offers to take, by the last word that came of it. */
+static int take_window(const struct nlattr *attr, void *data)
+{
+	struct tcp_info info = { 0 };
+	size_t length = mnl_attr_get_payload_len(attr);
+
+	if (mnl_attr_get_type(attr) != INET_DIAG_INFO)
+		return MNL_CB_OK;
+	memcpy(&info, mnl_attr_get_payload(attr), length < sizeof(info) ? length : sizeof(info));
+	*(uint32_t *)data = info.tcpi_snd_wnd;
+	return MNL_CB_OK;
+}
+
 static int on_socket(const struct nlmsghdr *header, void *data)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
@@ -69,6 +84,7 @@ static int on_socket(const struct nlmsghdr *header, void *data)
 		found->id[found->count] = message->id;
 		found->unacked[found->count] = message->idiag_wqueue;
 		found->unread[found->count] = message->idiag_rqueue;
+		mnl_attr_parse(header, sizeof(*message), take_window, &found->window[found->count]);
 		found->families[found->count++] = message->idiag_family;
 	}
 	return MNL_CB_OK;
@@ -86,6 +102,7 @@ static struct inet_diag_req_v2 *put_request(char *buffer, uint16_t type, uint16_
 	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
 	request->sdiag_family = family;
 	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_ext = 1u << (INET_DIAG_INFO - 1);
 	request->idiag_states = ~(1u << STATE_TIME_WAIT | 1u << STATE_LISTEN);
 	return request;
 }
@@ -271,6 +288,13 @@ long diag_unread(const struct netns *ns, uint16_t port)
 	for (i = 0; i < found.count; i++)
 		sum += found.unread[i];
 	return sum;
+}
+
+long diag_window(const struct netns *ns, uint16_t port)
+{
+	struct found found = { .port = port, .lane = -1 };
+
+	return run(ns, &found, false) == 1 ? (long)found.window[0] : -1;
 }
 
 static bool one_each(const unsigned int count[DIAG_LANES])

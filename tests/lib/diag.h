@@ -50,4 +50,7 @@ bool diag_wait_unacked(const struct netns *ns, uint16_t port, uint64_t min, uint
 /* Bytes that have come by these connections and that nobody has read; -1: no answer. */
 long diag_unread(const struct netns *ns, uint16_t port);
 
+/* Bytes that the peer of the only connection offers to take; -1: there is none, or more. */
+long diag_window(const struct netns *ns, uint16_t port);
+
 #endif
