@@ -686,6 +686,7 @@ static void worker__converts_later(void **state)
 	topology_sysctl(ends->topology, "pin_hold_ms", HOLD_MS);
 	topology_link(ends->topology, 0, false);
 	pattern_fill(scene.buffer, LARGE, 3);
+	fault_workers(100);	/* before it can be overdue */
 	zc_send(ends, scene.buffer, LARGE, 3);
 	done = short_of_memory_until(scene.ns, &scene.before, "zc_convert_failed", 3);
 	assert_true(done);
