@@ -147,14 +147,24 @@ struct ends conf_ends(void **state)
 	return ends;
 }
 
+/* In-tree's first receive returns 0 once in some thousand times, with the message still to come. */
+static void receive_first(int fd, uint32_t seed, const union rds_addr *from)
+{
+	char byte;
+
+	if (in_tree() && !rds_recv(fd, &byte, 1, NULL, MSG_PEEK))
+		print_message("# in-tree: 0 bytes before a message\n");
+	receive_pattern(fd, 10, seed, from);
+}
+
 struct ends conf_ends_talked(void **state)
 {
 	struct ends ends = conf_ends(state);
 
 	send_pattern(ends.tx, 10, 1, &ends.far);
-	receive_pattern(ends.rx, 10, 1, &ends.near);
+	receive_first(ends.rx, 1, &ends.near);
 	send_pattern(ends.rx, 10, 2, &ends.near);
-	receive_pattern(ends.tx, 10, 2, &ends.far);
+	receive_first(ends.tx, 2, &ends.far);
 	conf_wait_drained(ends.tx);
 	conf_wait_drained(ends.rx);
 	return ends;
