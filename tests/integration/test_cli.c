@@ -1831,11 +1831,15 @@ static void trace__each_kind_of_event_fires(void **state)
 	zc_buffer_free(buffer, HELD);
 }
 
-/* One that sleeps while its small buffer is filled many times over. */
+/*
+ * One that sleeps while its small buffer is filled many times over, and until its time is over: it
+ * shows what was recorded, and that there was more.
+ */
 static void trace__tells_what_was_lost(void **state)
 {
 	struct topology *topology = *state;
 	struct ends ends = ends_open(state);
+	const unsigned int seconds = 5 * time_scale();
 	const char *line;
 	char path[128];
 	struct run run;
@@ -1843,7 +1847,7 @@ static void trace__tells_what_was_lost(void **state)
 	int fd;
 
 	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
-	snprintf(path, sizeof(path), "trace -j -w %u message", 15 * time_scale());
+	snprintf(path, sizeof(path), "trace -j -w %u message", seconds);
 	run = start_listening(&topology->ns[0], path);
 	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/rdszc-%d/buffer_size_kb",
 		 run.pid);
@@ -1853,11 +1857,11 @@ static void trace__tells_what_was_lost(void **state)
 	close(fd);
 	kill(run.pid, SIGSTOP);
 	for (i = 0; i < 400; i++) {
-		if (i == 300)
-			kill(run.pid, SIGCONT);
 		send_pattern(ends.tx, 100, i, &ends.far);
 		receive_pattern(ends.rx, 100, i, &ends.near);
 	}
+	sleep(seconds);
+	kill(run.pid, SIGCONT);
 	finish(&run);
 	assert_int_equal(run.status, 0);
 	assert_true(json_lines(run.text) > 1);

@@ -460,36 +460,51 @@ static void show_trace_line(char *line)
 	json_end();
 }
 
+/* The lines that are whole, @most at most (0: all); @size of the rest, which stays. */
+static unsigned int show_trace_lines(char *line, size_t *size, unsigned int most)
+{
+	unsigned int shown;
+	char *newline;
+
+	for (shown = 0; (!most || shown < most) && (newline = strchr(line, '\n')); shown++) {
+		*newline = '\0';
+		show_trace_line(line);
+		*size -= newline + 1 - line;
+		memmove(line, newline + 1, *size + 1);
+	}
+	return shown;
+}
+
+/* When the time is over no more is recorded; what was is shown, however late we are to read it. */
 static void follow(const struct trace *t)
 {
 	uint64_t end = end_of(&t->until);
 	struct pollfd poll_fd = { .events = POLLIN };
-	unsigned int seen = 0;
 	char line[1024], path[160];
+	unsigned int seen = 0;
+	bool over = false;
 	size_t size = 0;
+	ssize_t got;
 
 	snprintf(path, sizeof(path), "%s/trace_pipe", t->instance);
 	poll_fd.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (poll_fd.fd < 0)
 		die(exit_status(errno), "%s: %s", path, strerror(errno));
-	while (!interrupted && wants_more(&t->until, seen) && left_ms(end)) {
-		char *newline;
-		ssize_t got;
-
-		if (poll(&poll_fd, 1, left_ms(end)) <= 0)
+	while (!interrupted && wants_more(&t->until, seen)) {
+		if (!over && !left_ms(end)) {
+			write_file(t->instance, "tracing_on", "0");
+			over = true;
+		}
+		if (!over && poll(&poll_fd, 1, left_ms(end)) <= 0)
 			continue;
 		got = read(poll_fd.fd, line + size, sizeof(line) - 1 - size);
+		if (got <= 0 && over)
+			break;
 		if (got <= 0)
 			continue;
 		size += got;
 		line[size] = '\0';
-		while ((newline = strchr(line, '\n')) && wants_more(&t->until, seen)) {
-			*newline = '\0';
-			show_trace_line(line);
-			seen++;
-			size -= newline + 1 - line;
-			memmove(line, newline + 1, size + 1);
-		}
+		seen += show_trace_lines(line, &size, t->until.count ? t->until.count - seen : 0);
 		if (size == sizeof(line) - 1)
 			size = 0;
 		if (fflush(stdout) || ferror(stdout))
