@@ -120,21 +120,6 @@ struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m)
 	return rs;
 }
 
-/* Lock the path that a message is on; it may change until then. */
-struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m)
-	__acquires(&m->path->lock)
-{
-	struct rdsz_path *path;
-
-	for (;;) {
-		path = READ_ONCE(m->path);
-		spin_lock_bh(&path->lock);
-		if (likely(path == m->path))
-			return path;
-		spin_unlock_bh(&path->lock);
-	}
-}
-
 /**
  * rdsz_message_take_space() - first half of giving send buffer space back, for many messages at
  * once

@@ -220,21 +220,21 @@ static struct rdsz_payload *rdsz_find_overdue(struct rdsz_path *path, unsigned l
 }
 
 /*
- * Put the copy in the place of the original, unless the holder has let go of it meanwhile. The lock
- * that covers the holder is held, and let go of here.
+ * Put the copy in the place of the original, unless the holder has let go of it meanwhile. Under the
+ * lock that covers the holder; rdsz_swap_end() follows when it is let go.
  */
-static void rdsz_swap_payload(struct rdsz_payload **slot, spinlock_t *lock,
-			      struct rdsz_payload *old, struct rdsz_payload *copy)
-	__releases(lock)
+static bool rdsz_swap_payload(struct rdsz_payload **slot, struct rdsz_payload *old,
+			      struct rdsz_payload *copy)
 {
-	bool swapped = false;
+	if (*slot != old)
+		return false;
+	*slot = copy;
+	WRITE_ONCE(old->copied, true);
+	return true;
+}
 
-	if (*slot == old) {
-		*slot = copy;
-		WRITE_ONCE(old->copied, true);
-		swapped = true;
-	}
-	spin_unlock_bh(lock);
+static void rdsz_swap_end(struct rdsz_payload *old, struct rdsz_payload *copy, bool swapped)
+{
 	trace_rds_zc_pin(old->rn, RDSZ_TRACE_CONVERT, old->len, old->nr_bvec,
 			 swapped ? 0 : -EALREADY);
 	rdsz_payload_put(swapped ? old : copy);
@@ -280,6 +280,16 @@ static struct rdsz_payload *rdsz_pin_copy_sent(const struct rdsz_payload *old,
 	return copy;
 }
 
+static void rdsz_swap_sent(struct rdsz_message *m, struct rdsz_payload *old,
+			   struct rdsz_payload *copy)
+{
+	struct rdsz_path *path = rdsz_message_lock_path(m);
+	bool swapped = rdsz_swap_payload(&m->payload, old, copy);
+
+	spin_unlock_bh(&path->lock);
+	rdsz_swap_end(old, copy, swapped);
+}
+
 /* Returns false when memory is short: try again later. */
 static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 {
@@ -289,7 +299,7 @@ static bool rdsz_convert_path(struct rdsz_path *path, unsigned long hold)
 	while ((old = rdsz_find_overdue(path, hold, &m))) {
 		copy = rdsz_pin_copy_sent(old, m);
 		if (copy)
-			rdsz_swap_payload(&m->payload, &rdsz_message_lock_path(m)->lock, old, copy);
+			rdsz_swap_sent(m, old, copy);
 		rdsz_count_converted(m);
 		rdsz_payload_put(old);
 		rdsz_message_put(m);
@@ -319,6 +329,17 @@ static struct rdsz_payload *rdsz_find_unread(struct rdsz_sock *rs, unsigned long
 	return found;
 }
 
+static void rdsz_swap_unread(struct rdsz_sock *rs, struct rdsz_incoming *inc,
+			     struct rdsz_payload *old, struct rdsz_payload *copy)
+{
+	bool swapped;
+
+	spin_lock_bh(&rs->queue_lock);
+	swapped = rdsz_swap_payload(&inc->payload, old, copy);
+	spin_unlock_bh(&rs->queue_lock);
+	rdsz_swap_end(old, copy, swapped);
+}
+
 static bool rdsz_convert_sock(struct rdsz_sock *rs, unsigned long hold)
 {
 	struct rdsz_payload *old, *copy;
@@ -326,10 +347,8 @@ static bool rdsz_convert_sock(struct rdsz_sock *rs, unsigned long hold)
 
 	while ((old = rdsz_find_unread(rs, hold, &inc))) {
 		copy = rdsz_pin_copy(old, rs);
-		if (copy) {
-			spin_lock_bh(&rs->queue_lock);
-			rdsz_swap_payload(&inc->payload, &rs->queue_lock, old, copy);
-		}
+		if (copy)
+			rdsz_swap_unread(rs, inc, old, copy);
 		rdsz_payload_put(old);
 		rdsz_incoming_put(inc);
 		if (!copy)

@@ -919,8 +919,24 @@ void rdsz_message_take_space(struct rdsz_message *m, struct list_head *space);
 void rdsz_messages_give_space(struct list_head *space, struct rdsz_wakes *wakes);
 bool rdsz_message_dequeue(struct rdsz_message *m);
 struct rdsz_sock *rdsz_message_sender(const struct rdsz_message *m);
-struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m) __acquires(&m->path->lock);
 u32 rdsz_messages_withdraw(struct rdsz_sock *rs, const struct rdsz_endpoint *to);
+
+/*
+ * Lock the path that a message is on; it may change until then. Inline, for sparse: some kernels
+ * with PREEMPT_RT do not tell it what their locks do, so no function can be said to take one.
+ */
+static inline struct rdsz_path *rdsz_message_lock_path(struct rdsz_message *m)
+{
+	struct rdsz_path *path;
+
+	for (;;) {
+		path = READ_ONCE(m->path);
+		spin_lock_bh(&path->lock);
+		if (likely(path == m->path))
+			return path;
+		spin_unlock_bh(&path->lock);
+	}
+}
 
 /* incoming.c */
 struct rdsz_incoming *rdsz_incoming_alloc(u32 len, bool is_inline, gfp_t gfp);
