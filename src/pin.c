@@ -220,8 +220,8 @@ static struct rdsz_payload *rdsz_find_overdue(struct rdsz_path *path, unsigned l
 }
 
 /*
- * Put the copy in the place of the original, unless the holder has let go of it meanwhile. Under the
- * lock that covers the holder; rdsz_swap_end() follows when it is let go.
+ * Put the copy in the place of the original, unless the holder has let go of it meanwhile; under
+ * the lock that covers the holder. rdsz_swap_end() follows, without it.
  */
 static bool rdsz_swap_payload(struct rdsz_payload **slot, struct rdsz_payload *old,
 			      struct rdsz_payload *copy)

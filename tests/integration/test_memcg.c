@@ -427,8 +427,8 @@ static void cookies__are_charged_until_they_are_read(void **state)
 #endif
 
 /*
- * What the core lets a program reserve is charged to the socket, and goes with it; or sooner, with a
- * message that comes or is read.
+ * What the core lets a program reserve is charged to the socket, and goes with it; or sooner, with
+ * a message that comes or is read.
  */
 static void reserved__goes_with_the_socket(void **state)
 {

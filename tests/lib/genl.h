@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Requests to the generic netlink family of rds_zc, for tests that look at the messages themselves. */
+/* Requests to the generic netlink family of rds_zc, for tests that look at messages themselves. */
 #ifndef TESTS_GENL_H
 #define TESTS_GENL_H
 
