@@ -11,6 +11,7 @@
 
 #include "ends.h"
 #include "pattern.h"
+#include "watch.h"
 
 static unsigned char out[PATTERN_MAX], in[PATTERN_MAX + 1];
 
@@ -41,11 +42,15 @@ void receive_pattern(int fd, size_t length, uint32_t seed, const union rds_addr 
 	union rds_addr from;
 	ssize_t got;
 	long wrong;
+	int error;
 
 	got = rds_recv(fd, in, sizeof(in), &from, 0);
+	error = got < 0 ? errno : 0;
+	if (error == ETIMEDOUT)
+		watch_show();
 	if (got != (ssize_t)length)
 		fail_msg("message %u: %zd bytes, expected %zu: %s", seed, got, length,
-			 got < 0 ? strerror(errno) : "");
+			 error ? strerror(error) : "");
 	wrong = pattern_check(in, length, seed);
 	if (wrong >= 0)
 		fail_msg("message %u of %zu bytes is wrong at %ld", seed, length, wrong);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,13 @@
 
 #define NAMESPACES 8
 
-/* Shared by the two: seconds left, 0 where nothing is watched. */
-static unsigned int *left;
+#define SHOW_SECONDS 60
+
+/* Of the two processes: seconds left, 0 where nothing is watched; the other one is to show all. */
+static struct shared {
+	unsigned int left;
+	bool show;
+} *shared;
 
 /* Each line becomes a comment of TAP. */
 static void show_output(const char *command)
@@ -115,13 +121,18 @@ static void show_namespaces(pid_t pid)
 		closedir(folder);
 }
 
-static void give_up(pid_t pid)
+static void show(pid_t pid)
 {
-	printf("not ok - a test hangs, given up\n");
 	find_tool();
 	show_threads(pid);
 	show_namespaces(pid);
 	fflush(stdout);
+}
+
+static void give_up(pid_t pid)
+{
+	printf("not ok - a test hangs, given up\n");
+	show(pid);
 	kill(pid, SIGKILL);
 }
 
@@ -131,9 +142,13 @@ static void watch(pid_t pid)
 
 	for (;;) {
 		sleep(1);
-		now = __atomic_load_n(left, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&shared->show, __ATOMIC_ACQUIRE)) {
+			show(pid);
+			__atomic_store_n(&shared->show, false, __ATOMIC_RELEASE);
+		}
+		now = __atomic_load_n(&shared->left, __ATOMIC_RELAXED);
 		/* A limit that is set just now stays. */
-		if (now && __atomic_compare_exchange_n(left, &now, now - 1, false,
+		if (now && __atomic_compare_exchange_n(&shared->left, &now, now - 1, false,
 						       __ATOMIC_RELAXED, __ATOMIC_RELAXED) &&
 		    now == 1) {
 			give_up(pid);
@@ -146,8 +161,9 @@ void watch_start(void)
 {
 	pid_t pid = getpid();
 
-	left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (left == MAP_FAILED) {
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	if (shared == MAP_FAILED) {
 		perror("memory of the watch");
 		exit(2);
 	}
@@ -167,5 +183,17 @@ void watch_start(void)
 
 void watch_limit(unsigned int seconds)
 {
-	__atomic_store_n(left, seconds * time_scale(), __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->left, seconds * time_scale(), __ATOMIC_RELAXED);
+}
+
+void watch_show(void)
+{
+	unsigned int i;
+
+	if (!shared)
+		return;
+	fflush(stdout);
+	__atomic_store_n(&shared->show, true, __ATOMIC_RELEASE);
+	for (i = 0; __atomic_load_n(&shared->show, __ATOMIC_ACQUIRE) && i < SHOW_SECONDS; i++)
+		sleep(1);
 }

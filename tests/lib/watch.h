@@ -16,4 +16,7 @@ void watch_start(void);
  */
 void watch_limit(unsigned int seconds);
 
+/* Shows the same now, for a test that is about to fail for want of something, and goes on. */
+void watch_show(void);
+
 #endif

@@ -88,6 +88,30 @@ static void a_test_that_hangs_is_ended(void **state)
 	assert_non_null(strstr(text, "\n# test_watch\n"));	/* its name, of the thread */
 }
 
+static void ask(void)
+{
+	watch_show();
+	printf("went on\n");
+	fflush(stdout);
+}
+
+static void one_that_asks_is_shown_and_goes_on(void **state)
+{
+	char text[65536];
+	int words, status;
+	pid_t pid;
+
+	(void)state;
+	pid = start(ask, &words);
+	read_all(words, text, sizeof(text));
+	close(words);
+	status = end_of(pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_non_null(strstr(text, "\n# test_watch\n"));
+	assert_non_null(strstr(text, "\nwent on\n"));
+}
+
 static void end_in_time(void)
 {
 	watch_limit(1);
@@ -138,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_test_that_hangs_is_ended),
+		cmocka_unit_test(one_that_asks_is_shown_and_goes_on),
 		cmocka_unit_test(one_that_is_through_is_not),
 		cmocka_unit_test(a_machine_that_stands_still_is_no_hang),
 	};
