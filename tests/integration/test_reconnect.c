@@ -627,11 +627,8 @@ static bool keeps_its_rate(const struct ends *other, const struct ends *stopped,
 	return beside * alone_ms * 2 >= alone * ms;
 }
 
-/*
- * Of the far namespace: what is unread comes to a sixteenth of it, bookkeeping included, and what is
- * sent before the sender hears that the reader is full comes on top of that, on a busy host a lot.
- */
-#define MEMORY_LIMIT (4 << 20)
+/* Of the far namespace: what is unread comes to a quarter of it, bookkeeping included. */
+#define MEMORY_LIMIT (1 << 20)
 
 /*
  * Argument: seconds=N that the reader is stopped for. Other work of the host can take the CPU in
