@@ -25,6 +25,7 @@ struct found {
 	uint16_t port;
 	int lane;	/* only this one, -1: all */
 	const union rds_addr *local;	/* only established ones with this address, NULL: all */
+	uint8_t ext;	/* what to ask for besides; TCP_INFO takes the lock of each socket */
 	size_t count;
 	struct inet_diag_sockid id[FOUND_MAX];
 	uint8_t families[FOUND_MAX];
@@ -102,7 +103,6 @@ static struct inet_diag_req_v2 *put_request(char *buffer, uint16_t type, uint16_
 	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
 	request->sdiag_family = family;
 	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_ext = 1u << (INET_DIAG_INFO - 1);
 	request->idiag_states = ~(1u << STATE_TIME_WAIT | 1u << STATE_LISTEN);
 	return request;
 }
@@ -133,7 +133,8 @@ static int dump(struct mnl_socket *socket, struct found *found)
 
 	for (i = 0; i < 2; i++) {
 		memset(buffer, 0, sizeof(buffer));
-		put_request(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, families[i]);
+		put_request(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, families[i])->idiag_ext =
+			found->ext;
 		if (exchange(socket, buffer, found) < 0)
 			return -1;
 	}
@@ -292,7 +293,9 @@ long diag_unread(const struct netns *ns, uint16_t port)
 
 long diag_window(const struct netns *ns, uint16_t port)
 {
-	struct found found = { .port = port, .lane = -1 };
+	struct found found = {
+		.port = port, .lane = -1, .ext = 1u << (INET_DIAG_INFO - 1),
+	};
 
 	return run(ns, &found, false) == 1 ? (long)found.window[0] : -1;
 }
