@@ -62,6 +62,17 @@ static int end_of(pid_t pid)
 	return status;
 }
 
+/* Its words and how it ended. */
+static int watched(void (*program)(void), char *text, size_t size)
+{
+	int words;
+	pid_t pid = start(program, &words);
+
+	read_all(words, text, size);
+	close(words);
+	return end_of(pid);
+}
+
 static void hang(void)
 {
 	watch_limit(1);
@@ -98,14 +109,10 @@ static void ask(void)
 static void one_that_asks_is_shown_and_goes_on(void **state)
 {
 	char text[65536];
-	int words, status;
-	pid_t pid;
+	int status;
 
 	(void)state;
-	pid = start(ask, &words);
-	read_all(words, text, sizeof(text));
-	close(words);
-	status = end_of(pid);
+	status = watched(ask, text, sizeof(text));
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 7);
 	assert_non_null(strstr(text, "\n# test_watch\n"));
