@@ -349,15 +349,17 @@ static void rdsz_info_tcp6(struct rds6_info_tcp_socket *record, const struct rds
 
 /*
  * The path lock keeps the connection: it is closed after it was taken off the path under that lock.
+ * One that is not on its way yet has no peer to show, and a dead one is none; ss(8) has neither.
  */
 static void rdsz_info_tcp(struct rdsz_info *info, struct rdsz_path *path)
 {
-	void *record;
+	void *record = NULL;
 
 	if (path->conn->ops != &rdsz_tcp_transport)
 		return;
 	spin_lock_bh(&path->lock);
-	record = path->tcp ? rdsz_info_add(info) : NULL;
+	if (path->tcp && inet_sk_state_load(path->tcp->sock->sk) != TCP_CLOSE)
+		record = rdsz_info_add(info);
 	if (record && info->v4)
 		rdsz_info_tcp4(record, path->tcp);
 	else if (record)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "array.h"
+#include "counters.h"
 #include "diag.h"
 #include "ends.h"
 #include "info_layout.h"
@@ -62,17 +64,21 @@ struct info {
 
 static struct info info;
 
-static void read_info(int fd, int name)
+/* A list that is shorter than so many bytes. */
+static void read_short_info(int fd, int name, socklen_t length)
 {
-	socklen_t length = sizeof(info.bytes);
-
-	memset(info.bytes, 0xa5, sizeof(info.bytes));
+	memset(info.bytes, 0xa5, length);
 	info.each = each_of(name);
 	assert_int_equal(getsockopt(fd, SOL_RDS, name, info.bytes, &length), info.each);
 	assert_int_equal(length % info.each, 0);
 	info.count = length / info.each;
 	/* Not a byte behind what was announced. */
 	assert_int_equal(info.bytes[length], 0xa5);
+}
+
+static void read_info(int fd, int name)
+{
+	read_short_info(fd, name, sizeof(info.bytes));
 }
 
 #define RECORD(type, i) ((const struct type *)(info.bytes + (i) * sizeof(struct type)))
@@ -654,6 +660,62 @@ static void tcp__after_traffic(void **state)
 	close(fd);
 }
 
+static atomic_bool enough;
+
+static void *kill_all_the_time(void *argument)
+{
+	const struct ends *ends = argument;
+
+	while (!enough) {
+		diag_kill(&ends->topology->ns[1], RDS_TCP_PORT);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void expect_tcp_ends(const struct ends *ends)
+{
+	const struct rds6_info_tcp_socket *tcp;
+	size_t i;
+
+	for (i = 0; i < info.count; i++) {
+		tcp = RECORD(rds6_info_tcp_socket, i);
+		assert_true(same6(&tcp->local_addr, &ends->near));
+		assert_true(same6(&tcp->peer_addr, &ends->far));
+		assert_true(ntohs(tcp->local_port) == RDS_TCP_PORT ||
+			    ntohs(tcp->peer_port) == RDS_TCP_PORT);
+	}
+}
+
+#define DIALS 1000
+
+/* One that is being made has the address and the port it goes to. The smaller address dials. */
+static void tcp__while_it_is_dialled(void **state)
+{
+	struct ends ends = ends_open(state);
+	struct deadline deadline = deadline_in(DEADLINE_USUAL_MS);
+	const struct netns *ns = &ends.topology->ns[0];
+	int fd = watcher(ends.topology, 0);
+	struct counters before;
+	pthread_t killer;
+	size_t i;
+
+	assert_int_equal(counters_read(ns, &before), 0);
+	enough = false;
+	assert_int_equal(pthread_create(&killer, NULL, kill_all_the_time, &ends), 0);
+	while (counter_moved(ns, &before, "tcp_connects") < DIALS) {
+		rds_send(ends.tx, "hello", 5, &ends.far, MSG_DONTWAIT);
+		for (i = 0; i < 100; i++) {
+			read_short_info(fd, RDS6_INFO_TCP_SOCKETS, 4096);
+			expect_tcp_ends(&ends);
+		}
+		assert_false(deadline_over(&deadline));
+	}
+	enough = true;
+	pthread_join(killer, NULL);
+	close(fd);
+}
+
 /* ---- namespaces ---- */
 
 /* Row 96: who is elsewhere sees nothing of ours, in no list. */
@@ -691,8 +753,6 @@ static void namespace__sees_only_itself(void **state)
 }
 
 /* ---- everything at once ---- */
-
-static atomic_bool enough;
 
 static void *open_and_close(void *argument)
 {
@@ -771,6 +831,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, messages__unacknowledged, variants_wire);
 	SUITE_ADD(&suite, messages__unread, variants_basic);
 	SUITE_ADD(&suite, tcp__after_traffic, variants_wire);
+	SUITE_ADD(&suite, tcp__while_it_is_dialled, variants_one);
 	SUITE_ADD(&suite, namespace__sees_only_itself, variants_basic);
 	SUITE_ADD(&suite, all__while_everything_changes, variants_wire);
 	return suite_run(&suite, argc, argv);
