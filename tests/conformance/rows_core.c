@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -167,6 +168,36 @@ static void core_ioctls__answered_by_the_core(void **state)
 	answers(ioctl(ends.rx, SIOCGIFADDR, &ifreq), ENOTTY);
 }
 
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+	signals += signal == SIGIO;
+}
+
+/* Whoever asks for SIGIO may; neither RDS ever sends one. */
+static void core_ioctls__owner_and_close_on_exec(void **state)
+{
+	struct ends ends = conf_ends(state);
+	struct sigaction action = { .sa_handler = count_signal }, old;
+	int owner = getpid(), on = 1;
+
+	answers(ioctl(ends.rx, FIOCLEX), 0);
+	assert_int_equal(fcntl(ends.rx, F_GETFD), FD_CLOEXEC);
+	answers(ioctl(ends.rx, FIONCLEX), 0);
+	assert_int_equal(fcntl(ends.rx, F_GETFD), 0);
+	answers(ioctl(ends.rx, FIOSETOWN, &owner), 0);
+	owner = 0;
+	answers(ioctl(ends.rx, SIOCGPGRP, &owner), 0);
+	assert_int_equal(owner, getpid());
+	assert_int_equal(sigaction(SIGIO, &action, &old), 0);
+	answers(ioctl(ends.rx, FIOASYNC, &on), 0);
+	goes_through(&ends, 1);
+	usleep(200000);
+	assert_int_equal(signals, 0);
+	assert_int_equal(sigaction(SIGIO, &old, NULL), 0);
+}
+
 /* A file of so many bytes of a stream. */
 static int file_of(size_t length, uint32_t stream)
 {
@@ -260,6 +291,7 @@ const struct row rows_core[] = {
 	ROW(STAGE_WIRE, core_options__timestamping),
 	ROW(STAGE_WIRE, core_options__vendors_reset),
 	ROW(STAGE_WIRE, core_ioctls__answered_by_the_core),
+	ROW(STAGE_WIRE, core_ioctls__owner_and_close_on_exec),
 	ROW(STAGE_WIRE, core_calls__sendfile),
 	ROW(STAGE_WIRE, core_calls__splice),
 	ROW(STAGE_WIRE, core_calls__recvmmsg),

@@ -338,7 +338,7 @@ static const struct {
 } core_options[] = {
 	{ SO_REUSEADDR, 0 }, { SO_RCVLOWAT, 0 }, { SO_PRIORITY, 0 }, { SO_BROADCAST, 0 },
 	{ SO_KEEPALIVE, 0 }, { SO_OOBINLINE, 0 }, { SO_DONTROUTE, 0 }, { SO_MARK, 0 },
-	{ SO_TIMESTAMPNS, 0 }, { SO_SNDLOWAT, ENOPROTOOPT }, { SO_PEEK_OFF, EOPNOTSUPP },
+	{ SO_SNDLOWAT, ENOPROTOOPT }, { SO_PEEK_OFF, EOPNOTSUPP },
 };
 
 static void more_options__of_the_core(void **state)

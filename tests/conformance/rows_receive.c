@@ -206,6 +206,9 @@ static void row_073__timestamps(void **state)
 	assert_int_equal(got_cmsgs(&got), 0);
 	expect_timestamp(&ends, SOL_SOCKET, SO_TIMESTAMP_OLD, SO_TIMESTAMP_OLD, true);
 	answers(rds_set(ends.rx, SOL_SOCKET, SO_TIMESTAMP_OLD, 0), 0);
+	/* Asks for nanoseconds, and gets what the other option gives. */
+	expect_timestamp(&ends, SOL_SOCKET, SO_TIMESTAMPNS, SO_TIMESTAMP_OLD, true);
+	answers(rds_set(ends.rx, SOL_SOCKET, SO_TIMESTAMPNS, 0), 0);
 	expect_timestamp(&ends, SOL_RDS, SO_TIMESTAMP_OLD, SO_TIMESTAMP_OLD, true);
 	expect_timestamp(&ends, SOL_SOCKET, SO_TIMESTAMP_NEW, SO_TIMESTAMP_NEW, true);
 	expect_timestamp(&ends, SOL_SOCKET, SO_TIMESTAMP_OLD, SO_TIMESTAMP_OLD, true);
