@@ -138,12 +138,13 @@ static void *send_one(void *argument)
 static void congested__sender_is_told(void **state)
 {
 	struct ends ends = ends_open(state);
+	const unsigned int idle_ms = IDLE_MS * time_scale();	/* from the last frame to the wait */
 	static unsigned char in[SIZE];
 	struct counters before, there;
 	pthread_t thread;
 	void *sent;
 
-	topology_sysctl(ends.topology, "idle_ms", IDLE_MS);
+	topology_sysctl(ends.topology, "idle_ms", idle_ms);
 	assert_int_equal(counters_read(&ends.topology->ns[0], &before), 0);
 	assert_int_equal(counters_read(&ends.topology->ns[1], &there), 0);
 	while (rds_send(ends.tx, in, SIZE, &ends.far, MSG_DONTWAIT) == SIZE || errno == EAGAIN)
@@ -152,7 +153,7 @@ static void congested__sender_is_told(void **state)
 	assert_int_equal(rds_set_timeouts(ends.tx, DEADLINE_USUAL_MS), 0);
 	assert_int_equal(pthread_create(&thread, NULL, send_one, &ends), 0);
 	assert_true(counter_wait(&ends.topology->ns[0], &before, "cong_send_blocked", 1, soon()));
-	usleep(8 * IDLE_MS * 1000);
+	usleep(8 * idle_ms * 1000);
 	while (rds_recv(ends.rx, in, SIZE, NULL, MSG_DONTWAIT) == SIZE)
 		;
 	pthread_join(thread, &sent);
@@ -310,7 +311,7 @@ static uint32_t take_all(const struct netns *near, const struct counters *before
 static void let_go(const struct netns *near, int listener, const struct counters *before,
 		   uint32_t count)
 {
-	struct deadline deadline = soon();
+	struct deadline deadline = deadline_in(4 * DEADLINE_USUAL_MS);
 	int fd;
 
 	while (counter_moved(near, before, "conn_reaped") < count) {
