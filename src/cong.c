@@ -112,7 +112,7 @@ int rdsz_map_need_bits(struct rdsz_map *map)
 
 	if (READ_ONCE(map->bits) != rdsz_map_clear)
 		return 0;
-	bits = kzalloc(RDSZ_MAP_BYTES, GFP_KERNEL);
+	bits = kzalloc(RDSZ_MAP_BYTES, GFP_KERNEL_ACCOUNT);
 	if (!bits)
 		return -ENOMEM;
 	rdsz_map_set_bits(map, bits);

@@ -71,7 +71,7 @@ static void rdsz_message_unlink(struct rdsz_sock *rs, struct rdsz_message *m)
 	rs->snd_msgs--;
 }
 
-/* For those who watch: TCP has acknowledged the message, or it has been withdrawn. */
+/* For those who watch: TCP has acknowledged the message. */
 static void rdsz_message_told(const struct rdsz_message *m)
 {
 	rdsz_hist_add(m->rs->rn, RDSZ_HIST_send_to_ack, m->stamp);

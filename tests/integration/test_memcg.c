@@ -422,6 +422,66 @@ static void cookies__are_charged_until_they_are_read(void **state)
 	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
 }
 
+#define ADDRESSES 512
+#define MAP_BYTES 8192
+
+static union rds_addr nth_loopback(uint32_t i, uint16_t port)
+{
+	union rds_addr addr = rds_addr("127.1.0.0", port);
+
+	addr.in.sin_addr.s_addr = htonl(ntohl(addr.in.sin_addr.s_addr) + i);
+	return addr;
+}
+
+/* An address has a map when the first socket binds to it. */
+static void bound__maps_are_charged(void **state)
+{
+	struct topology *topology = *state;
+	int fds[ADDRESSES], i;
+	union rds_addr addr;
+	long before;
+
+	netns_enter(&topology->ns[0]);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	for (i = 0; i < ADDRESSES; i++) {
+		fds[i] = rds_socket();
+		assert_true(fds[i] >= 0);
+	}
+	before = get("memory.current", "");
+	for (i = 0; i < ADDRESSES; i++) {
+		addr = nth_loopback((uint32_t)i, 0);
+		assert_int_equal(rds_bind(fds[i], &addr), 0);
+	}
+	assert_true(wait_used(before + ADDRESSES * MAP_BYTES, before + 2 * ADDRESSES * MAP_BYTES));
+	for (i = 0; i < ADDRESSES; i++)
+		close(fds[i]);
+	assert_true(wait_used(0, before));
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
+/* A connection within the host for each, and there is nobody to take the message. */
+static void destinations__are_charged(void **state)
+{
+	struct topology *topology = *state;
+	union rds_addr addr = nth_loopback(0, 4000);
+	const long each = 512;	/* more than that, of each of the two ends */
+	long before;
+	int fd, i;
+
+	netns_enter(&topology->ns[0]);
+	assert_int_equal(put(GROUP "/cgroup.procs", "0"), 0);
+	fd = rds_socket();
+	assert_int_equal(rds_bind(fd, &addr), 0);
+	before = get("memory.current", "");
+	for (i = 1; i <= 8 * ADDRESSES; i++) {
+		addr = nth_loopback((uint32_t)i, 4000);
+		assert_int_equal(rds_send(fd, "x", 1, &addr, 0), 1);
+	}
+	assert_true(wait_used(before + 8 * ADDRESSES * each, before + 128L * MIB));
+	close(fd);
+	assert_int_equal(put(ROOT "/cgroup.procs", "0"), 0);
+}
+
 #ifndef SO_RESERVE_MEM
 #define SO_RESERVE_MEM 73	/* from 5.16 on */
 #endif
@@ -488,6 +548,8 @@ int main(int argc, char **argv)
 	    variants_loop);
 	add(&suite, "cookies__are_charged_until_they_are_read",
 	    cookies__are_charged_until_they_are_read, own_address);
+	add(&suite, "bound__maps_are_charged", bound__maps_are_charged, variants_one);
+	add(&suite, "destinations__are_charged", destinations__are_charged, variants_one);
 	add(&suite, "reserved__goes_with_the_socket", reserved__goes_with_the_socket, variants_one);
 	return suite_run(&suite, argc, argv);
 }
