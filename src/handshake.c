@@ -168,19 +168,72 @@ void rdsz_handshake_generation(struct rdsz_path *path, const struct rdsz_hdr *hd
 		WRITE_ONCE(conn->spread, RDSZ_SPREAD_ONE);	/* all is to be agreed on anew */
 		rdsz_lanes_poke(conn);
 	}
-	if (path->rx_gen)
+	if (path->rx_gen) {
 		path->next_rx_seq = 0;
+		WRITE_ONCE(path->rx_by_port, false);
+	}
 	path->rx_gen = hs.gen_num;
 }
 
-/* A new connection of the path: nobody reads from it yet. */
-void rdsz_handshake_connected(struct rdsz_path *path)
+/* What lane 0 knows of the numbers of a lane of the peer, whose connection had come there. */
+static u64 rdsz_handshake_seen(const struct rdsz_conn *conn, unsigned int lane, u32 gen)
 {
+	const struct rdsz_lanes *lanes = smp_load_acquire(&conn->lanes);	/* rdsz_lanes_need() */
+	const struct rdsz_path *zero = &conn->path;
+
+	if (lane && READ_ONCE(zero->rx_by_port) && READ_ONCE(zero->rx_lane) == lane &&
+	    READ_ONCE(zero->rx_gen) == gen)
+		return READ_ONCE(zero->next_rx_seq);
+	return lanes && READ_ONCE(lanes->rx_seen_gen) == gen ? READ_ONCE(lanes->rx_seen[lane]) : 0;
+}
+
+/* Lane 0 has a connection of another lane of the peer now, or one of its own again. */
+static void rdsz_handshake_change_lane(struct rdsz_path *zero, unsigned int lane)
+{
+	struct rdsz_conn *conn = zero->conn;
+	struct rdsz_lanes *lanes;
+
+	if (!rdsz_lanes_need(conn)) {	/* without memory it may come twice, but is not lost */
+		lanes = conn->lanes;
+		if (lanes->rx_seen_gen != zero->rx_gen)
+			memset(lanes->rx_seen, 0, sizeof(lanes->rx_seen));
+		WRITE_ONCE(lanes->rx_seen[zero->rx_lane], zero->next_rx_seq);
+		WRITE_ONCE(lanes->rx_seen_gen, zero->rx_gen);
+	}
+	WRITE_ONCE(zero->next_rx_seq, rdsz_handshake_seen(conn, lane, zero->rx_gen));
+}
+
+/**
+ * rdsz_handshake_connected() - a new connection of the path
+ * @path: path
+ * @sk: the TCP socket; nobody reads from it yet
+ *
+ * While nothing is known of a peer all its connections come to lane 0. If it turns out that their
+ * ports tell lanes, then each had numbers of its own: what another lane of the peer sends again is
+ * not to be judged by them.
+ *
+ * Context: the path's state worker.
+ */
+void rdsz_handshake_connected(struct rdsz_path *path, const struct sock *sk)
+{
+	unsigned int lane = ntohs(sk->sk_dport) % RDSZ_MAX_LANES;
 	u32 gen = READ_ONCE(path->conn->peer_gen);
 
-	if (path->rx_gen && path->rx_gen != gen)
+	if (path->rx_gen && path->rx_gen != gen) {
 		path->next_rx_seq = 0;
+		WRITE_ONCE(path->rx_by_port, false);
+	}
 	path->rx_gen = gen;
+	if (rdsz_conn_is_small(path->conn))
+		return;
+	if (path->index) {
+		path->next_rx_seq = max(path->next_rx_seq,
+					rdsz_handshake_seen(path->conn, path->index, gen));
+		return;
+	}
+	if (path->rx_by_port && path->rx_lane != lane)
+		rdsz_handshake_change_lane(path, lane);
+	WRITE_ONCE(path->rx_lane, lane);
 }
 
 /**
@@ -202,6 +255,8 @@ void rdsz_handshake_received(struct rdsz_path *path, const struct rdsz_hdr *hdr)
 			set_bit(RDSZ_PATH_NEW_PEER, &path->conn->path.flags);
 		set_bit(RDSZ_PATH_IS_FIRST, &path->flags);
 	}
+	if (hs.sport_idx || hs.version)		/* ours does it, said or not */
+		WRITE_ONCE(path->rx_by_port, true);
 	if (hs.version)
 		rdsz_handshake_set_peer(path, RDSZ_PEER_OURS, hs.caps);
 	else

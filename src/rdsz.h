@@ -614,6 +614,10 @@ struct rdsz_path_log {
  *	RDSZ_PATH_ACK_TIMER, and forgotten with the connection
  * @ack_timer: bounds how late an acknowledgement may be
  * @rx_gen: incarnation of the peer that @next_rx_seq is about, 0 = not known; written likewise
+ * @rx_lane: of lane 0 on the large side: the lane that the port of its latest connection tells;
+ *	written by @state_work
+ * @rx_by_port: the peer has said that its ports tell lanes, so @next_rx_seq is of that lane;
+ *	written like @next_rx_seq
  * @accepted: connection handed over by the listener, xchg'ed
  * @wakeup: peer's wake-up connection, kept until our own SYN is out, xchg'ed
  * @tcp: current TCP connection, owned by @state_work; set and cleared under @lock, for info lists
@@ -652,6 +656,8 @@ struct rdsz_path {
 	struct rdsz_pass	*pass;
 	u64			next_rx_seq;
 	u32			rx_gen;
+	u8			rx_lane;
+	bool			rx_by_port;
 
 	u64			peer_ack;
 	u64			rx_ack;
@@ -703,6 +709,9 @@ enum rdsz_spread {
  * @seed: of the hash that deals socket pairs to buckets; changed under the lock of lane 0, while
  *	nothing is moved or moving
  * @on_zero: messages of the bucket in the queues of lane 0, under its lock
+ * @rx_seen: the number expected next from each lane of the peer, 0: unknown, where its connection
+ *	came to lane 0 and has gone; written by the state worker of lane 0
+ * @rx_seen_gen: the incarnation of the peer that they belong to
  */
 struct rdsz_lanes {
 	struct rdsz_path	path[RDSZ_MAX_LANES - 1];
@@ -710,6 +719,8 @@ struct rdsz_lanes {
 	u64			moving;
 	u32			seed;
 	u32			on_zero[RDSZ_BUCKETS];
+	u64			rx_seen[RDSZ_MAX_LANES];
+	u32			rx_seen_gen;
 };
 
 /**
@@ -1123,7 +1134,7 @@ void rdsz_lanes_fold(struct rdsz_path *path);
 void rdsz_lanes_poke(struct rdsz_conn *conn);
 
 /* handshake.c */
-void rdsz_handshake_connected(struct rdsz_path *path);
+void rdsz_handshake_connected(struct rdsz_path *path, const struct sock *sk);
 bool rdsz_handshake_lanes_open(struct rdsz_conn *conn);
 void rdsz_handshake_offer_acked(struct rdsz_path *path);
 void rdsz_handshake_begin(struct rdsz_path *path);

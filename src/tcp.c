@@ -138,7 +138,7 @@ static int rdsz_tcp_open(struct rdsz_path *path, struct socket *sock)
 		return err;
 	}
 	rdsz_conn_hold(path->conn);
-	rdsz_handshake_connected(path);
+	rdsz_handshake_connected(path, sock->sk);
 	clear_bit(RDSZ_PATH_TX_FULL, &path->flags);
 	clear_bit(RDSZ_PATH_TX_AHEAD, &path->flags);
 	clear_bit(RDSZ_PATH_RX_PAUSED, &path->flags);

@@ -370,6 +370,59 @@ static void handshake__of_one_connection_after_eight(void **state)
 	peer_expect_delivery(&peer, 4);
 }
 
+/* What a lane of the peer sends again; its number is the seed. */
+static void send_again(struct peer *peer, uint64_t seq)
+{
+	struct frame frame = {
+		.flags = FRAME_AGAIN, .len = PEER_MESSAGE,
+		.sport = PEER_PORT, .dport = rds_port(&peer->near),
+	};
+
+	pattern_fill(peer_out, PEER_MESSAGE, (uint32_t)seq);
+	peer->seq = seq;
+	peer_send(peer, &frame, peer_out);
+}
+
+static void expect_delivered(struct peer *peer, uint64_t seq)
+{
+	receive_pattern(peer->rds, PEER_MESSAGE, (uint32_t)seq, &peer->far);
+}
+
+/*
+ * We were restarted, and a lane of the peer comes first: lane 2, by its port, but nothing is known
+ * of such a peer, so it is taken for lane 0. The numbers that come there are not those of lane 0,
+ * which comes next and sends again what has lower ones, and they are those of lane 2 when it comes
+ * anew. The other way round after that.
+ */
+static void handshake__of_another_lane_first(void **state)
+{
+	struct frame hello = { .sport = 1 };
+	struct peer peer = peer_open(state);
+
+	frame_put_hello(hello.ext, 8, 7, true);
+	dial_from(&peer, 30002);
+	send_again(&peer, 900);
+	expect_delivered(&peer, 900);
+	peer_send(&peer, &hello, NULL);
+	peer_wait_hello(&peer);
+
+	dial_from(&peer, 30000);
+	send_again(&peer, 500);
+	expect_delivered(&peer, 500);
+
+	dial_from(&peer, 30010);
+	send_again(&peer, 900);
+	send_again(&peer, 902);
+	expect_delivered(&peer, 902);
+	peer_expect_moved(&peer, "recv_drop_old_seq", 1);
+
+	dial_from(&peer, 30008);
+	send_again(&peer, 500);
+	send_again(&peer, 501);
+	expect_delivered(&peer, 501);
+	peer_expect_moved(&peer, "recv_drop_old_seq", 2);
+}
+
 /*
  * It may acknowledge deliveries, then: what it was sent, and what it was sent before, but nothing
  * else.
@@ -1509,6 +1562,7 @@ int main(int argc, char **argv)
 	SUITE_ADD(&suite, handshake__of_a_silent_peer, dialling);
 	SUITE_ADD(&suite, handshake__with_lanes_and_without, dialling);
 	SUITE_ADD(&suite, handshake__of_one_connection_after_eight, dialled);
+	SUITE_ADD(&suite, handshake__of_another_lane_first, dialled);
 	SUITE_ADD(&suite, acknowledgement__of_what_was_never_sent, each);
 	SUITE_ADD(&suite, congestion__our_reader_does_not_read, each);
 	SUITE_ADD(&suite, congestion__closing_clears, dialling);

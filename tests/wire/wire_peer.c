@@ -113,13 +113,22 @@ void peer_gets(struct peer *peer, size_t length, uint32_t seed)
 		fail_msg("send of %zu bytes: %s", length, strerror(errno));
 }
 
+/* Whose port tells lane 0 to those who look at it. */
+static union rds_addr lane_zero(const struct peer *peer)
+{
+	static uint16_t port = 33000;
+
+	port += 8;
+	return rds_addr_port(&peer->far, port);
+}
+
 /*
  * Somebody has to want a connection where the module is the one that makes it. It may have ended
  * ours before we look.
  */
 int peer_wake_up(struct peer *peer)
 {
-	union rds_addr local = rds_addr_port(&peer->far, 0);
+	union rds_addr local = lane_zero(peer);
 	int fd = wire_connect(&peer->topology->ns[1], &local, &peer->near, soon());
 
 	return fd < 0 && (errno == ECONNRESET || errno == EPIPE) ? -1 : peer_owns(peer, fd);
@@ -127,7 +136,7 @@ int peer_wake_up(struct peer *peer)
 
 void peer_connect(struct peer *peer)
 {
-	union rds_addr local = rds_addr_port(&peer->far, 0);
+	union rds_addr local = lane_zero(peer);
 
 	if (peer->topology->variant->swap) {
 		peer->fd = peer_owns(peer, wire_connect(&peer->topology->ns[1], &local,
